@@ -1,0 +1,1 @@
+//! Users, tokens, keys and grants.

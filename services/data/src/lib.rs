@@ -1,0 +1,1 @@
+//! Market data: venue feeds to books, trades and bars.

@@ -1,0 +1,1 @@
+//! A simulated market that speaks Binance's spot REST and WebSocket formats.

@@ -1,0 +1,1 @@
+//! REST, gRPC, SSE and WebSocket on one port.

@@ -1,0 +1,1 @@
+//! Predictions learned from market data.

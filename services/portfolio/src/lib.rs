@@ -1,0 +1,1 @@
+//! Positions, cash, profit and loss by account.

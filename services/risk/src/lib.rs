@@ -1,0 +1,1 @@
+//! Limits, kill switches and reconciliation.

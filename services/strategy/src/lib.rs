@@ -1,0 +1,1 @@
+//! Strategies that turn predictions into orders.

@@ -1,0 +1,1 @@
+//! The order path: shards, risk gate, journal, venue.

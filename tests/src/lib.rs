@@ -1,0 +1,1 @@
+//! What only shows when services run together.
