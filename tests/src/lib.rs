@@ -1,1 +1,3 @@
-//! What only shows when services run together.
+//! What only shows when services run together, and the rules of the house that no single crate can check.
+
+pub mod layering;
