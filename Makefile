@@ -1,0 +1,25 @@
+# trademesh: the two commands are `make run` and `make test`.
+
+ARGS ?=
+BINARY := target/release/trademesh
+
+.PHONY: run build test tools lint bench openapi clean
+
+run: ## build, and start the simulated exchange with the platform trading on it
+	cargo build --release --locked -p trademesh
+	$(BINARY) up $(ARGS)
+
+build: ## the optimised binary alone
+	cargo build --release --locked -p trademesh
+
+test: ## install what the tests need, then run all of them, of every crate
+	bash .ci/test
+
+tools: ## install what the tests and checks need
+	bash .ci/tools
+
+lint: ## formatting, clippy, licences, protos
+	bash .ci/lint
+
+bench: build ## measure, and print a table with the machine
+	cargo run --release --locked -p bench -- $(ARGS)
