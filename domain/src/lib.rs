@@ -1,1 +1,24 @@
-//! The trading vocabulary.
+//! The trading vocabulary: pure types and rules, with no IO, no async, no clock and no randomness.
+//!
+//! Every service speaks in these words, and every decision core is built from them. Numbers are exact
+//! ([`Price`], [`Quantity`], [`Money`]); what cannot be held exactly is an error, and the two places that
+//! round say so in their names ([`Money::fee`], [`Money::share`]). Time is handed in ([`Timestamp`]).
+
+pub mod fill;
+pub mod ids;
+pub mod instrument;
+pub mod number;
+pub mod order;
+pub mod reservation;
+pub mod time;
+
+pub use fill::{Fill, Liquidity};
+pub use ids::{AccountId, Asset, ClientOrderId, CounterAccount, IdError, OrderId, Symbol, TradeId, Venue};
+pub use instrument::{Instrument, InstrumentFault, InstrumentRefusal, InstrumentStatus};
+pub use number::{Money, NumberError, Price, Quantity, Rate};
+pub use order::{
+    IllegalTransition, Order, OrderError, OrderEvent, OrderEventKind, OrderReport, OrderStatus, OrderTerms, OrderType,
+    ParseTermError, Side, TimeInForce,
+};
+pub use reservation::{Reservation, ReservationError};
+pub use time::Timestamp;
