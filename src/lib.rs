@@ -1,1 +1,37 @@
-//! The kit.
+//! What every trademesh service stands on. A row imports only the rows printed above it:
+//!
+//! ```text
+//! pb                                   generated: types, clients, servers, tables
+//! error  config  time  ids             closed error kinds, layered config, injected clock
+//! wire                                 pb ⇄ domain, the only place that knows both
+//! telemetry  identity                  logs, metrics, traces; tokens, principals, permissions
+//! deadline  retry  breaker  budget     resilience
+//! registry  balance  channel  server   who is where; pick one; call it; be called
+//! store  journal  events               SQL; order decisions; event streams
+//! app                                  boot, readiness, drain: the life of a process
+//! ```
+
+pub mod pb;
+pub mod protojson;
+
+pub mod error;
+pub mod ids;
+pub mod page;
+pub mod time;
+
+pub mod identity;
+pub mod telemetry;
+
+pub mod breaker;
+pub mod budget;
+pub mod deadline;
+pub mod retry;
+
+pub mod balance;
+pub mod channel;
+pub mod registry;
+pub mod server;
+
+pub mod app;
+
+pub use error::{Error, Result};
