@@ -16,7 +16,6 @@ pub mod protojson;
 
 pub mod error;
 pub mod ids;
-pub mod page;
 pub mod time;
 
 pub mod identity;
@@ -28,10 +27,6 @@ pub mod deadline;
 pub mod retry;
 
 pub mod balance;
-pub mod channel;
 pub mod registry;
-pub mod server;
-
-pub mod app;
 
 pub use error::{Error, Result};
