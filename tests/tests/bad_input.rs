@@ -1,0 +1,265 @@
+//! What is wrong is refused with its status, a stable reason and a request id, and changes nothing.
+
+use mesh_tests::client::Rest;
+use mesh_tests::process::{Platform, folder, tool};
+use serde_json::{Value, json};
+
+const ORDERS: &str = "/v1/accounts/paper-1/orders";
+
+/// A good order; a case replaces parts of its text.
+fn order(id: &str) -> String {
+    json!({
+        "clientOrderId": id, "symbol": "BTCUSDT", "side": "SIDE_BUY", "type": "ORDER_TYPE_LIMIT",
+        "timeInForce": "TIME_IN_FORCE_GTC", "quantity": "0.01", "price": "PRICE",
+    })
+    .to_string()
+}
+
+struct Case {
+    name: &'static str,
+    method: &'static str,
+    path: String,
+    body: Option<String>,
+    token: Option<String>,
+    expected: (u16, &'static str),
+}
+
+#[tokio::test]
+async fn bad_input_is_refused_and_changes_nothing() {
+    let Some(binary) = tool("TRADEMESH_BINARY") else { return };
+    let folder = folder();
+    let platform = Platform::up(&binary, folder.path(), &["--set", "exchange.symbols=12"]);
+    let nobody = Rest::new(&platform.gateway());
+    let admin = nobody.login("admin", &platform.admin_password()).await;
+    let quotes = admin
+        .get_until("/v1/quotes?symbols=BTCUSDT", |body| {
+            body["quotes"][0]["state"] == "BOOK_STATE_LIVE"
+        })
+        .await;
+    let bid: f64 = quotes["quotes"][0]["bid"]["price"].as_str().unwrap().parse().unwrap();
+    let price = format!("{:.2}", bid * 0.98);
+    let good = order("good").replace("PRICE", &price);
+
+    let access = |accounts: &[&str]| json!({"roles": ["trader"], "accounts": accounts});
+    let user = json!({"userName": "bob", "password": "correct horse battery", "access": access(&["paper-2"])});
+    assert_eq!(admin.post("/v1/users", &user).await.status, 200);
+    let bob = nobody
+        .post(
+            "/v1/auth/login",
+            &json!({"userName": "bob", "password": "correct horse battery"}),
+        )
+        .await;
+    let bob = bob.body["tokens"]["accessToken"].as_str().unwrap().to_owned();
+    let accepted = admin.send("POST", ORDERS, Some(good.clone())).await;
+    assert_eq!(accepted.status, 200, "{}", accepted.body);
+    let id = accepted.body["order"]["orderId"].as_str().unwrap().to_owned();
+    let before = admin.get(ORDERS).await.body;
+
+    let token = admin_token(&nobody, &platform).await;
+    let mut tampered = token.clone();
+    tampered.replace_range(tampered.len() - 5..tampered.len() - 1, "AAAA");
+    let post = |name, body: String, expected| Case {
+        name,
+        method: "POST",
+        path: ORDERS.to_owned(),
+        body: Some(body),
+        token: Some(token.clone()),
+        expected,
+    };
+    let get = |name, path: &str, as_token: Option<&str>, expected| Case {
+        name,
+        method: "GET",
+        path: path.to_owned(),
+        body: None,
+        token: as_token.map(str::to_owned),
+        expected,
+    };
+    let fresh = order("fresh").replace("PRICE", &price);
+    let own = Some(token.as_str());
+    let others = format!("{ORDERS}/{id}");
+    let cases = vec![
+        post("malformed JSON", "{".to_owned(), (400, "INVALID_JSON")),
+        post("not an object", "[]".to_owned(), (400, "INVALID_JSON")),
+        post(
+            "unknown field",
+            fresh.replace("\"price\"", "\"prize\""),
+            (400, "INVALID_JSON"),
+        ),
+        post("wrong type", fresh.replace("\"0.01\"", "{}"), (400, "INVALID_JSON")),
+        post(
+            "1e400 as a number",
+            fresh.replace("\"0.01\"", "1e400"),
+            (400, "INVALID_JSON"),
+        ),
+        post(
+            "1e400 as text",
+            fresh.replace("\"0.01\"", "\"1e400\""),
+            (400, "INVALID_FIELD"),
+        ),
+        post(
+            "excess decimals",
+            fresh.replace("\"0.01\"", "\"0.0123456789012345678901\""),
+            (400, "INVALID_FIELD"),
+        ),
+        post(
+            "a negative quantity",
+            fresh.replace("\"0.01\"", "\"-1\""),
+            (400, "INVALID_FIELD"),
+        ),
+        post(
+            "a quantity of zero",
+            fresh.replace("\"0.01\"", "\"0\""),
+            (400, "INVALID_FIELD"),
+        ),
+        post(
+            "price off tick",
+            fresh.replace(&price, &format!("{price}1")),
+            (422, "PRICE_OFF_TICK"),
+        ),
+        post(
+            "unknown symbol",
+            fresh.replace("BTCUSDT", "NOSUCH"),
+            (422, "UNKNOWN_SYMBOL"),
+        ),
+        post(
+            "unknown enum name",
+            fresh.replace("SIDE_BUY", "SIDE_UP"),
+            (400, "INVALID_JSON"),
+        ),
+        post(
+            "unknown enum number",
+            fresh.replace("\"SIDE_BUY\"", "7"),
+            (400, "INVALID_JSON"),
+        ),
+        post(
+            "no side",
+            fresh.replace("SIDE_BUY", "SIDE_UNSPECIFIED"),
+            (400, "INVALID_FIELD"),
+        ),
+        post("far from the market", fresh.replace(&price, "1"), (422, "PRICE_COLLAR")),
+        post(
+            "more than the account has",
+            fresh.replace("0.01", "500"),
+            (422, "MAX_ORDER_NOTIONAL"),
+        ),
+        post(
+            "another body under a used id",
+            good.replace("0.01", "0.02"),
+            (409, "IDEMPOTENCY_CONFLICT"),
+        ),
+        post(
+            "a body over the limit",
+            format!("{{\"price\":\"{}\"}}", "1".repeat(2 << 20)),
+            (413, "BODY_TOO_LARGE"),
+        ),
+        post(
+            "an id that is not one",
+            fresh.replace("\"fresh\"", "\"no spaces\""),
+            (400, "INVALID_FIELD"),
+        ),
+        get("no token", ORDERS, None, (401, "UNAUTHENTICATED")),
+        get("a wrong token", ORDERS, Some("nonsense"), (401, "TOKEN_INVALID")),
+        get("a tampered token", ORDERS, Some(&tampered), (401, "TOKEN_INVALID")),
+        get("another account", ORDERS, Some(&bob), (403, "ACCOUNT_NOT_GRANTED")),
+        get(
+            "another account's order",
+            &others.replace("paper-1", "paper-2"),
+            Some(&bob),
+            (404, "ORDER_NOT_FOUND"),
+        ),
+        get(
+            "a missing permission",
+            "/v1/users",
+            Some(&bob),
+            (403, "PERMISSION_DENIED"),
+        ),
+        get(
+            "page size 1e9",
+            &format!("{ORDERS}?pageSize=1000000000"),
+            own,
+            (400, "PAGE_SIZE_TOO_LARGE"),
+        ),
+        get(
+            "page size beyond an integer",
+            &format!("{ORDERS}?pageSize=1e400"),
+            own,
+            (400, "INVALID_PARAMETER"),
+        ),
+        get(
+            "a page token of nobody",
+            &format!("{ORDERS}?pageToken=!"),
+            own,
+            (400, "PAGE_TOKEN_INVALID"),
+        ),
+        get(
+            "an unknown parameter",
+            &format!("{ORDERS}?size=1"),
+            own,
+            (400, "UNKNOWN_PARAMETER"),
+        ),
+        get(
+            "no such order",
+            &format!("{ORDERS}/nothing"),
+            own,
+            (404, "ORDER_NOT_FOUND"),
+        ),
+        get("no such route", "/v1/nothing", own, (404, "NO_SUCH_ROUTE")),
+        Case {
+            method: "DELETE",
+            ..get("no such method", ORDERS, own, (405, "METHOD_NOT_ALLOWED"))
+        },
+    ];
+    let mut wrong = Vec::new();
+    for case in cases {
+        let client = case
+            .token
+            .as_ref()
+            .map_or_else(|| nobody.clone(), |token| nobody.with_token(token));
+        let answer = client.send(case.method, &case.path, case.body).await;
+        if (answer.status, answer.reason()) != (case.expected.0, case.expected.1) {
+            wrong.push(format!(
+                "{}: {} {} instead of {:?}",
+                case.name, answer.status, answer.body, case.expected
+            ));
+        }
+        let request_id = answer
+            .headers
+            .get("x-request-id")
+            .and_then(|id| id.to_str().ok())
+            .unwrap_or_default();
+        let carries_id = answer.body["error"]["details"].as_array().is_some_and(|details| {
+            details
+                .iter()
+                .any(|detail| detail["requestId"].as_str() == Some(request_id))
+        });
+        if request_id.is_empty() || !carries_id {
+            wrong.push(format!(
+                "{}: no request id in header and body: {}",
+                case.name, answer.body
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(
+        stable(&admin.get(ORDERS).await.body),
+        stable(&before),
+        "nothing has changed"
+    );
+}
+
+async fn admin_token(nobody: &Rest, platform: &Platform) -> String {
+    let login = json!({"userName": "admin", "password": platform.admin_password()});
+    nobody.post("/v1/auth/login", &login).await.body["tokens"]["accessToken"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+/// The orders' ids; their states may move on by themselves.
+fn stable(orders: &Value) -> Vec<String> {
+    let orders = orders["orders"].as_array().unwrap();
+    orders
+        .iter()
+        .map(|order| order["orderId"].as_str().unwrap().to_owned())
+        .collect()
+}

@@ -1,0 +1,266 @@
+//! One command from a live market to a filled order and its profit and loss, with the real binary.
+
+use mesh_tests::client::Rest;
+use mesh_tests::process::{Platform, folder, run, tool};
+use serde_json::{Value, json};
+use std::net::TcpListener;
+use std::process::Command;
+
+const SYMBOLS: [&str; 2] = ["--set", "exchange.symbols=12"];
+
+#[tokio::test]
+async fn an_order_is_filled_and_survives_a_restart() {
+    let Some(binary) = tool("TRADEMESH_BINARY") else { return };
+    let folder = folder();
+    let platform = Platform::up(&binary, folder.path(), &SYMBOLS);
+    let admin = Rest::new(&platform.gateway())
+        .login("admin", &platform.admin_password())
+        .await;
+
+    let quotes = admin
+        .get_until("/v1/quotes?symbols=BTCUSDT", |body| {
+            body["quotes"][0]["state"] == "BOOK_STATE_LIVE"
+        })
+        .await;
+    assert!(quotes["quotes"][0]["ask"]["price"].is_string());
+
+    let order = json!({
+        "clientOrderId": "first", "symbol": "BTCUSDT", "side": "SIDE_BUY", "type": "ORDER_TYPE_MARKET", "quantity": "0.01",
+    });
+    let accepted = admin.post("/v1/accounts/paper-1/orders", &order).await;
+    assert_eq!(accepted.status, 200, "{}", accepted.body);
+    let path = format!(
+        "/v1/accounts/paper-1/orders/{}",
+        accepted.body["order"]["orderId"].as_str().unwrap()
+    );
+    let filled = admin
+        .get_until(&path, |body| body["order"]["status"] == "ORDER_STATUS_FILLED")
+        .await;
+    assert_eq!(filled["order"]["filledQuantity"], "0.01");
+    let repeated = admin.post("/v1/accounts/paper-1/orders", &order).await;
+    assert_eq!(
+        repeated.body["order"]["orderId"], filled["order"]["orderId"],
+        "the same key never trades twice"
+    );
+
+    let positions = admin
+        .get_until("/v1/accounts/paper-1/positions", |body| !body["positions"][0].is_null())
+        .await;
+    assert_eq!(positions["positions"][0]["symbol"], "BTCUSDT");
+    let fills = admin.get("/v1/accounts/paper-1/fills").await.body;
+    let sum: f64 = fills["fills"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fill| number(&fill["quantity"]))
+        .sum();
+    assert!((sum - 0.01).abs() < 1e-12, "the fills add up to the order: {fills}");
+    let portfolio = admin.get("/v1/accounts/paper-1/portfolio").await.body;
+    assert!(number(&portfolio["portfolio"]["equity"]) > 1_000_000.0, "{portfolio}");
+
+    assert_eq!(platform.interrupt().code(), Some(0), "Ctrl-C drains and exits 0");
+    let again = Platform::up(&binary, folder.path(), &SYMBOLS);
+    let admin = Rest::new(&again.gateway())
+        .login("admin", &again.admin_password())
+        .await;
+    let kept = admin.get(&path).await.body;
+    assert_eq!(kept["order"]["status"], "ORDER_STATUS_FILLED");
+    assert_eq!(
+        admin.get("/v1/accounts/paper-1/fills").await.body,
+        fills,
+        "a restart changes no fill"
+    );
+    let repeated = admin.post("/v1/accounts/paper-1/orders", &order).await;
+    assert_eq!(
+        repeated.body["order"]["orderId"], kept["order"]["orderId"],
+        "nor does it forget a key"
+    );
+}
+
+#[tokio::test]
+async fn killed_without_warning_nothing_acknowledged_is_lost() {
+    let Some(binary) = tool("TRADEMESH_BINARY") else { return };
+    let folder = folder();
+    let platform = Platform::up(&binary, folder.path(), &SYMBOLS);
+    let admin = Rest::new(&platform.gateway())
+        .login("admin", &platform.admin_password())
+        .await;
+    admin
+        .get_until("/v1/quotes?symbols=BTCUSDT", |body| {
+            body["quotes"][0]["state"] == "BOOK_STATE_LIVE"
+        })
+        .await;
+    let mut ids = Vec::new();
+    for number in 0..20 {
+        let order = json!({
+            "clientOrderId": format!("k-{number}"), "symbol": "BTCUSDT", "side": "SIDE_BUY", "type": "ORDER_TYPE_MARKET",
+            "quantity": format!("0.0{}", 10 + number),
+        });
+        let answer = admin.post("/v1/accounts/paper-1/orders", &order).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        ids.push(answer.body["order"]["orderId"].as_str().unwrap().to_owned());
+    }
+    platform.kill();
+    let again = Platform::up(&binary, folder.path(), &SYMBOLS);
+    let admin = Rest::new(&again.gateway())
+        .login("admin", &again.admin_password())
+        .await;
+    for id in ids {
+        let path = format!("/v1/accounts/paper-1/orders/{id}");
+        admin
+            .get_until(&path, |body| body["order"]["status"] == "ORDER_STATUS_FILLED")
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn the_command_line_does_what_the_readme_says() {
+    let Some(binary) = tool("TRADEMESH_BINARY") else { return };
+    let folder = folder();
+    let platform = Platform::up(&binary, folder.path(), &SYMBOLS);
+    let session = folder.path().join("session.json");
+    let call = |arguments: &[&str]| {
+        let mut command = Command::new(&binary);
+        command
+            .args(arguments)
+            .env("TRADEMESH_SERVER", platform.gateway())
+            .env("TRADEMESH_SESSION", &session);
+        run(&mut command)
+    };
+    assert_eq!(call(&["status"]).0, Some(3), "not logged in");
+    let password = platform.admin_password_file();
+    let (code, _, err) = call(&["login", "--password-file", password.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{err}");
+    let admin = Rest::new(&platform.gateway())
+        .login("admin", &platform.admin_password())
+        .await;
+    admin
+        .get_until("/v1/services", |body| {
+            body["services"]
+                .as_array()
+                .is_some_and(|all| all.len() == 12 && all.iter().all(|one| one["health"] == "HEALTH_SERVING"))
+        })
+        .await;
+    let (code, out, err) = call(&["status"]);
+    assert_eq!((code, out.lines().count()), (Some(0), 13), "{out}{err}");
+
+    let json = |arguments: &[&str]| -> Value {
+        let (code, out, err) = call(arguments);
+        assert_eq!(code, Some(0), "{arguments:?}: {err}");
+        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {out}"))
+    };
+    admin
+        .get_until("/v1/quotes?symbols=ETHUSDT", |body| {
+            body["quotes"][0]["state"] == "BOOK_STATE_LIVE"
+        })
+        .await;
+    assert_eq!(json(&["quote", "ETHUSDT", "--json"])["quotes"][0]["symbol"], "ETHUSDT");
+    let bought = json(&["order", "buy", "ETHUSDT", "0.5", "--json"]);
+    let id = bought["orderId"].as_str().unwrap();
+    admin
+        .get_until(&format!("/v1/accounts/paper-1/orders/{id}"), |body| {
+            body["order"]["status"] == "ORDER_STATUS_FILLED"
+        })
+        .await;
+    assert_eq!(json(&["order", "show", id, "--json"])["filledQuantity"], "0.5");
+    let bid = json(&["quote", "ETHUSDT", "--json"])["quotes"][0]["bid"]["price"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let low = format!("{:.2}", bid.parse::<f64>().unwrap() * 0.97);
+    let resting = json(&[
+        "order",
+        "buy",
+        "ETHUSDT",
+        "0.5",
+        "--limit",
+        &low,
+        "--post-only",
+        "--json",
+    ]);
+    let resting = resting["orderId"].as_str().unwrap();
+    assert_eq!(json(&["orders", "--open", "--json"])["orders"][0]["orderId"], resting);
+    json(&["order", "cancel", resting, "--json"]);
+    admin
+        .get_until(&format!("/v1/accounts/paper-1/orders/{resting}"), |body| {
+            body["order"]["status"] == "ORDER_STATUS_CANCELLED"
+        })
+        .await;
+    json(&["order", "cancel-all", "--json"]);
+    admin
+        .get_until("/v1/accounts/paper-1/positions", |body| !body["positions"][0].is_null())
+        .await;
+    assert_eq!(json(&["positions", "--json"])["positions"][0]["symbol"], "ETHUSDT");
+    for topic in [vec!["quotes", "ETHUSDT"], vec!["portfolio"]] {
+        let arguments: Vec<&str> = ["watch"].into_iter().chain(topic).chain(["--count", "2"]).collect();
+        let (code, out, err) = call(&arguments);
+        assert_eq!((code, out.lines().count()), (Some(0), 2), "{arguments:?}: {out}{err}");
+    }
+    for table in [
+        vec!["quote"],
+        vec!["orders"],
+        vec!["positions"],
+        vec!["order", "show", id],
+    ] {
+        assert_eq!(call(&table).0, Some(0), "{table:?}");
+    }
+    assert_eq!(
+        call(&["order", "buy", "ETHUSDT", "1000000"]).0,
+        Some(1),
+        "refused by the risk gate"
+    );
+    assert_eq!(call(&["order", "show", "nothing"]).0, Some(1));
+    assert_eq!(call(&["order", "buy", "ETHUSDT", "many"]).0, Some(2), "not a quantity");
+    assert_eq!(call(&["completions", "bash"]).0, Some(0));
+}
+
+#[test]
+fn mistakes_at_the_start_are_one_line_and_exit_code_2() {
+    let Some(binary) = tool("TRADEMESH_BINARY") else { return };
+    let folder = folder();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let in_use = format!("gateway.address={}", taken.local_addr().unwrap());
+    let data_dir = format!("mesh.data_dir={}", folder.path().join("data").display());
+    let not_a_folder = folder.path().join("file");
+    std::fs::write(&not_a_folder, "in the way").unwrap();
+    let unwritable = format!("mesh.data_dir={}", not_a_folder.join("below").display());
+    let mut table = vec![
+        (
+            vec!["up", "--set", "mesh.ports=any", "--set", &data_dir, "--set", &in_use],
+            "gateway.address",
+        ),
+        (
+            vec!["up", "--set", "mesh.ports=any", "--set", &unwritable],
+            "mesh.data_dir",
+        ),
+        (vec!["up", "--set", "exchange.symbls=3"], "exchange.symbols"),
+        (vec!["up", "--set", "exchange.symbols=many"], "exchange.symbols"),
+        (vec!["up", "--set", "exchange"], "KEY=VALUE"),
+        (
+            vec!["up", "--config", "/nowhere/trademesh.toml"],
+            "/nowhere/trademesh.toml",
+        ),
+        (vec!["serve", "treding"], "trading"),
+    ];
+    for (arguments, named) in table.drain(..) {
+        let (code, out, err) = run(Command::new(&binary).args(&arguments));
+        assert_eq!(code, Some(2), "{arguments:?}: {err}");
+        assert!(out.is_empty(), "{arguments:?}: {out}");
+        assert_eq!(err.lines().count(), 1, "{arguments:?} says more than one line:\n{err}");
+        assert!(err.contains(named), "{arguments:?} does not name {named}: {err}");
+    }
+    let (code, out, _) = run(Command::new(&binary).arg("config"));
+    assert_eq!(code, Some(0));
+    assert!(out.contains("exchange.symbols"), "{out}");
+    let (code, out, _) = run(Command::new(&binary).arg("--help"));
+    assert_eq!(code, Some(0));
+    assert!(out.contains("Exit codes"), "{out}");
+}
+
+fn number(value: &Value) -> f64 {
+    value
+        .as_str()
+        .expect("a decimal is text")
+        .parse()
+        .expect("a decimal is a number")
+}

@@ -1,0 +1,149 @@
+//! Programs that we did not write: grpcurl, ccxt, the OpenAPI validator and schemathesis, against the real binary.
+
+use mesh_tests::client::Rest;
+use mesh_tests::process::{Platform, folder, run, tool};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const SYMBOLS: [&str; 2] = ["--set", "exchange.symbols=12"];
+
+/// grpcurl, from `.tools/bin` or the PATH.
+fn grpcurl() -> Option<PathBuf> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/bin/grpcurl");
+    let on_path = std::env::var_os("PATH").and_then(|path| {
+        std::env::split_paths(&path)
+            .map(|folder| folder.join("grpcurl"))
+            .find(|file| file.exists())
+    });
+    let found = own.exists().then_some(own).or(on_path);
+    assert!(
+        found.is_some() || std::env::var_os("TRADEMESH_REQUIRE_TOOLS").is_none(),
+        "grpcurl is missing: run `make tools`"
+    );
+    found
+}
+
+#[tokio::test]
+async fn grpcurl_lists_and_calls_every_service() {
+    let (Some(binary), Some(grpcurl)) = (tool("TRADEMESH_BINARY"), grpcurl()) else {
+        return;
+    };
+    let folder = folder();
+    let platform = Platform::up(&binary, folder.path(), &SYMBOLS);
+    let call = |arguments: &[&str]| run(Command::new(&grpcurl).arg("-plaintext").args(arguments));
+    let services = [
+        ("exchange", "Exchange"),
+        ("data", "MarketData"),
+        ("ml", "Prediction"),
+        ("strategy", "Strategy"),
+        ("risk", "Risk"),
+        ("trading", "Trading"),
+        ("portfolio", "Portfolio"),
+        ("notification", "Notification"),
+        ("monitoring", "Monitoring"),
+        ("auth", "Auth"),
+        ("audit", "Audit"),
+        ("gateway", "Gateway"),
+    ];
+    for (name, service) in services {
+        let full = format!("trademesh.{name}.v1.{service}Service");
+        let address = &platform.addresses[name];
+        let (code, out, err) = call(&[address, "list"]);
+        assert_eq!(code, Some(0), "{name}: {err}");
+        assert!(
+            out.lines().any(|line| line == full),
+            "{name} does not list {full}: {out}"
+        );
+        let (code, out, err) = call(&[address, "grpc.health.v1.Health/Check"]);
+        assert_eq!(code, Some(0), "{name}: {err}");
+        assert!(out.contains("SERVING") && !out.contains("NOT_SERVING"), "{name}: {out}");
+        let through_gateway = platform.gateway().replace("http://", "");
+        assert_eq!(
+            call(&[&through_gateway, "describe", &full]).0,
+            Some(0),
+            "{name} through the gateway"
+        );
+    }
+    let (code, _, err) = call(&[
+        &platform.addresses["data"],
+        "trademesh.data.v1.MarketDataService/GetFeed",
+    ]);
+    assert_ne!(code, Some(0), "a service checks tokens itself");
+    assert!(err.contains("Unauthenticated"), "{err}");
+    let token = token(&platform).await;
+    let header = format!("authorization: Bearer {token}");
+    for address in [&platform.addresses["data"], &platform.gateway().replace("http://", "")] {
+        let (code, out, err) = call(&["-H", &header, address, "trademesh.data.v1.MarketDataService/GetFeed"]);
+        assert_eq!(code, Some(0), "{err}");
+        assert!(out.contains("\"connected\": true"), "{out}");
+    }
+    let unbuilt = "trademesh.ml.v1.PredictionService/ListModels";
+    let (_, _, err) = call(&["-H", &header, &platform.addresses["ml"], unbuilt]);
+    assert!(err.contains("Unimplemented"), "{err}");
+}
+
+#[tokio::test]
+async fn ccxt_trades_on_the_exchange() {
+    let (Some(binary), Some(python)) = (tool("TRADEMESH_BINARY"), tool("TRADEMESH_PYTHON")) else {
+        return;
+    };
+    let folder = folder();
+    let platform = Platform::up(&binary, folder.path(), &SYMBOLS);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign/ccxt_orders.py");
+    let key = folder.path().join("accounts").join("paper-2.json");
+    let (code, out, err) = run(Command::new(python).arg(script).arg(platform.exchange()).arg(key));
+    assert_eq!(code, Some(0), "{out}\n{err}");
+    assert!(out.ends_with("agreed\n"), "{out}");
+}
+
+#[tokio::test]
+async fn the_openapi_page_is_valid_and_schemathesis_finds_nothing() {
+    let (Some(binary), Some(python)) = (tool("TRADEMESH_BINARY"), tool("TRADEMESH_PYTHON")) else {
+        return;
+    };
+    let folder = folder();
+    let more = [
+        "--set",
+        "exchange.symbols=12",
+        "--set",
+        "gateway.anonymous_requests_per_second=100000",
+    ];
+    let platform = Platform::up(&binary, folder.path(), &more);
+    let page = Rest::new(&platform.gateway()).get("/openapi.json").await;
+    assert_eq!(page.status, 200);
+    assert!(
+        !page.body.to_string().contains("trademesh.ml"),
+        "what is not built is not on the page"
+    );
+    let file = folder.path().join("openapi.json");
+    std::fs::write(&file, page.body.to_string()).unwrap();
+    let (code, out, err) = run(Command::new(&python).args(["-m", "openapi_spec_validator"]).arg(&file));
+    assert_eq!(code, Some(0), "{out}{err}");
+
+    let schemathesis = python.with_file_name("schemathesis");
+    let token = token(&platform).await;
+    let (code, out, err) = run(Command::new(schemathesis)
+        .arg("run")
+        .arg(format!("{}/openapi.json", platform.gateway()))
+        .args(["--header", &format!("Authorization: Bearer {token}")])
+        .args([
+            "--phases",
+            "examples,coverage,fuzzing",
+            "--max-examples",
+            "15",
+            "--seed",
+            "1",
+            "--workers",
+            "2",
+        ])
+        // Streams do not end by themselves; logging out or changing the password would end the run's own session.
+        .args(["--exclude-path-regex", ":stream$|/auth/logout$|/auth/password$"])
+        .args(["--request-timeout", "10", "--no-color"]));
+    assert_eq!(code, Some(0), "{out}\n{err}");
+}
+
+async fn token(platform: &Platform) -> String {
+    let login = serde_json::json!({"userName": "admin", "password": platform.admin_password()});
+    let answer = Rest::new(&platform.gateway()).post("/v1/auth/login", &login).await;
+    answer.body["tokens"]["accessToken"].as_str().unwrap().to_owned()
+}
