@@ -6,17 +6,26 @@
 
 mod descriptors;
 mod error;
+mod guard;
+mod http;
 mod messages;
+mod model;
+mod policy;
 mod protojson;
+mod rules;
+mod rust;
+mod tables;
+mod template;
 mod tree;
 
 pub use descriptors::Descriptors;
 pub use error::Error;
+pub use policy::policy_markdown;
 
 use std::path::Path;
 
 /// What a call of the generator answers.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// One generated file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,12 +50,18 @@ impl Output {
 /// # Errors
 /// A rule of the protos that is broken, naming the rpc or field.
 pub fn generate(descriptors: &Descriptors) -> Result<Vec<Output>> {
+    let api = model::Api::read(descriptors)?;
     let modules = messages::generate(descriptors)?;
-    let mut outputs = vec![Output {
+    let reflection = Output {
         name: "descriptors.bin".into(),
         contents: descriptors.reflection().to_vec(),
-    }];
-    outputs.push(Output::text("pb.rs", tree::generate(&modules)));
+    };
+    let mut outputs = vec![
+        reflection,
+        Output::text("pb.rs", tree::generate(&modules)),
+        Output::text("tables.rs", tables::generate(&api)),
+        Output::text("guard.rs", guard::generate(&api)),
+    ];
     outputs.extend(
         modules
             .into_iter()

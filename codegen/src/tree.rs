@@ -5,6 +5,18 @@ use std::fmt::Write as _;
 
 use crate::messages::Module;
 
+/// The modules beside the packages.
+const DERIVED: [(&str, &str); 2] = [
+    (
+        "tables",
+        "Every rpc with its policy, and the permissions of every role.",
+    ),
+    (
+        "guard",
+        "Wrappers of the services that authorise each decoded request before the service sees it.",
+    ),
+];
+
 #[derive(Default)]
 struct Node {
     children: BTreeMap<String, Node>,
@@ -32,6 +44,14 @@ pub(crate) fn generate(modules: &[Module]) -> String {
     }
     let mut text = String::new();
     write_children(&root, 0, &mut text);
+    for (name, about) in DERIVED {
+        let _ = writeln!(text, "/// {about}");
+        let _ = writeln!(text, "#[allow(clippy::all, clippy::wildcard_imports)]");
+        let _ = writeln!(
+            text,
+            "pub mod {name} {{\n    include!(concat!(env!(\"OUT_DIR\"), \"/{name}.rs\"));\n}}"
+        );
+    }
     text + &aliases
 }
 
