@@ -163,15 +163,13 @@ impl Series {
     /// Closes every bar that ended at or before `now`, and calls `closed` with each.
     pub fn roll(&mut self, now: i64, mut closed: impl FnMut(&Bar)) {
         let length = self.interval.micros();
-        let kept = self.interval.kept();
         // after a long silence only the bars that would be kept are made
-        let unkept = (now - self.running.open_time) / length - kept as i64;
+        let earliest = now - now.rem_euclid(length) - length * self.interval.kept() as i64;
         while self.running.open_time + length <= now {
             let bar = self.running;
-            let skipped = if unkept > 1 && bar.open_time + length * unkept < now && bar.trades > 0 { unkept } else { 1 };
             closed(&bar);
             self.keep(bar);
-            self.running = Bar::empty(bar.open_time + length * skipped, bar.close);
+            self.running = Bar::empty((bar.open_time + length).max(earliest), bar.close);
         }
     }
 

@@ -1,0 +1,152 @@
+//! The options of the venue.
+
+use crate::core::venue::Options;
+use crate::limits::Limits;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// How strict the published request limits are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Profile {
+    /// Binance's own limits.
+    #[default]
+    Standard,
+    /// High enough to load the venue from one address.
+    Bench,
+}
+
+/// The options of the venue, each with its unit; [`Config::default`] holds the defaults.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Address of the Binance surface.
+    pub listen: String,
+    /// Number of symbols, 1 to 400.
+    pub symbols: usize,
+    /// Seed of the crowd: the same seed and no orders make the same tape.
+    pub seed: u64,
+    /// Multiplies the level changes and trades of the crowd, 0.01 to 20.
+    pub scale: f64,
+    /// How strict the request limits are.
+    pub limits: Profile,
+    /// Folder of the account files `<account>.json` with their keys; `accounts` in the data folder when empty.
+    pub accounts_dir: PathBuf,
+    /// USDT that a new account starts with.
+    pub opening_quote: u32,
+    /// Value in USDT of each base asset that a new account starts with.
+    pub opening_base_value: u32,
+    /// Commission of resting orders in hundredths of a per cent, at most 1000.
+    pub maker_fee_bps: u32,
+    /// Commission of taking orders in hundredths of a per cent, at most 1000.
+    pub taker_fee_bps: u32,
+    /// Open orders of an account in one symbol.
+    pub max_open_orders: usize,
+    /// Closed orders, and fills, remembered of each account.
+    pub history_per_account: usize,
+    /// Requests that may wait for the venue; more are refused.
+    pub mailbox: usize,
+    /// Time between two turns of the crowd, in milliseconds, 1 to 1000.
+    pub step_ms: u64,
+    /// Frames that may wait for one stream reader; a slower one is disconnected.
+    pub stream_queue_frames: usize,
+    /// Streams of one connection.
+    pub max_streams: usize,
+    /// Stream connections at one time.
+    pub max_connections: usize,
+    /// Time between two pings to a stream reader, in seconds.
+    pub ping_s: u64,
+    /// A reader that has not answered a ping for so long is disconnected, in seconds.
+    pub pong_s: u64,
+    /// Largest request body, in bytes.
+    pub max_body_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:7080".to_owned(),
+            symbols: 120,
+            seed: 1,
+            scale: 1.0,
+            limits: Profile::Standard,
+            accounts_dir: PathBuf::new(),
+            opening_quote: 1_000_000,
+            opening_base_value: 10_000,
+            maker_fee_bps: 10,
+            taker_fee_bps: 10,
+            max_open_orders: 200,
+            history_per_account: 10_000,
+            mailbox: 4_096,
+            step_ms: 20,
+            stream_queue_frames: 16_384,
+            max_streams: 1_024,
+            max_connections: 1_024,
+            ping_s: 20,
+            pong_s: 60,
+            max_body_bytes: 16 * 1024,
+        }
+    }
+}
+
+impl Config {
+    /// The name of the first option that is out of its bounds.
+    pub fn fault(&self) -> Option<&'static str> {
+        let checks = [
+            ("symbols", (1..=400).contains(&self.symbols)),
+            ("scale", (0.01..=20.0).contains(&self.scale)),
+            ("maker_fee_bps", self.maker_fee_bps <= 1_000),
+            ("taker_fee_bps", self.taker_fee_bps <= 1_000),
+            ("max_open_orders", (1..=100_000).contains(&self.max_open_orders)),
+            ("history_per_account", (1..=1_000_000).contains(&self.history_per_account)),
+            ("mailbox", (1..=1_000_000).contains(&self.mailbox)),
+            ("step_ms", (1..=1_000).contains(&self.step_ms)),
+            ("stream_queue_frames", (16..=1_000_000).contains(&self.stream_queue_frames)),
+            ("max_streams", (1..=10_000).contains(&self.max_streams)),
+            ("max_connections", (1..=100_000).contains(&self.max_connections)),
+            ("ping_s", (1..=3_600).contains(&self.ping_s)),
+            ("pong_s", (self.ping_s..=86_400).contains(&self.pong_s)),
+            ("max_body_bytes", (256..=1_048_576).contains(&self.max_body_bytes)),
+        ];
+        checks.into_iter().find(|(_, holds)| !holds).map(|(name, _)| name)
+    }
+
+    /// What the venue itself needs to know.
+    pub fn options(&self) -> Options {
+        Options {
+            symbols: self.symbols,
+            seed: self.seed,
+            scale: self.scale,
+            maker_fee_bps: self.maker_fee_bps,
+            taker_fee_bps: self.taker_fee_bps,
+            max_open_orders: self.max_open_orders,
+            kept: self.history_per_account,
+        }
+    }
+
+    /// The request limits of the chosen profile.
+    pub fn request_limits(&self) -> Limits {
+        match self.limits {
+            Profile::Standard => Limits { weight_a_minute: 6_000, orders_ten_seconds: 100, orders_a_day: 200_000 },
+            Profile::Bench => {
+                Limits { weight_a_minute: 10_000_000, orders_ten_seconds: 1_000_000, orders_a_day: 1_000_000_000 }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_hold_and_bounds_are_checked() {
+        assert_eq!(Config::default().fault(), None);
+        assert_eq!(Config { symbols: 0, ..Config::default() }.fault(), Some("symbols"));
+        assert_eq!(Config { scale: f64::NAN, ..Config::default() }.fault(), Some("scale"));
+        assert_eq!(Config { pong_s: 1, ..Config::default() }.fault(), Some("pong_s"));
+        assert!(serde_json::from_str::<Config>(r#"{"simbols":1}"#).is_err());
+        let bench = Config { limits: Profile::Bench, ..Config::default() };
+        assert!(bench.request_limits().weight_a_minute > Config::default().request_limits().weight_a_minute);
+    }
+}

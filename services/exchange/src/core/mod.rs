@@ -1,0 +1,19 @@
+//! The simulated market itself, without wire, clock or disk.
+//!
+//! [`venue::Venue`] is the state; time, chance and orders go in, [`venue::Effects`] come out. [`ledger::Ledger`] is the part
+//! that survives a restart, as a fold of journalled records; books, candles and the crowd are made anew.
+
+pub mod bars;
+pub mod book;
+pub mod crowd;
+pub mod dice;
+pub mod effects;
+pub mod ledger;
+pub mod listing;
+pub mod market;
+pub mod order;
+pub mod past;
+pub mod terms;
+pub mod units;
+pub mod value;
+pub mod venue;

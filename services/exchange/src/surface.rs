@@ -1,0 +1,85 @@
+//! Puts the venue together: replayed ledger, actor, accounts, and the routes of the Binance surface.
+
+use crate::accounts::{Accounts, Opening};
+use crate::actor::{Actor, Disk, Handle, Now};
+use crate::codec;
+use crate::config::Config;
+use crate::core::effects::Effects;
+use crate::core::ledger::Ledger;
+use crate::core::listing::Listing;
+use crate::core::venue::{self, Venue};
+use crate::hub::Hub;
+use crate::limits::Meter;
+use crate::rest::{self, Api};
+use crate::wire::info;
+use crate::ws;
+use axum::Router;
+use parking_lot::Mutex;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+/// A venue that is ready to run.
+pub struct Surface {
+    /// The routes of the Binance surface.
+    pub router: Router,
+    /// What the routes stand on.
+    pub api: Arc<Api>,
+    /// The task that must run for anything to be answered.
+    pub actor: Actor,
+    /// The way to the venue.
+    pub handle: Handle,
+}
+
+/// Folds journalled records into a ledger.
+pub fn replay(config: &Config, records: impl IntoIterator<Item = Vec<u8>>) -> Result<Ledger, String> {
+    let mut ledger = venue::ledger(&config.options());
+    for bytes in records {
+        let record = codec::decode(&bytes)?;
+        if !ledger.knows(&record) {
+            return Err("the journal names a symbol that is not listed: raise `symbols`".to_owned());
+        }
+        ledger.fold(&record);
+    }
+    Ok(ledger)
+}
+
+/// Opens the venue over a replayed ledger; its first records are durable when this returns.
+pub async fn open(
+    config: &Config,
+    ledger: Ledger,
+    mut disk: Box<dyn Disk>,
+    accounts_dir: PathBuf,
+    now: Now,
+) -> Result<Surface, String> {
+    let mut effects = Effects::default();
+    let venue = Venue::open(config.options(), ledger, now(), &mut effects);
+    disk.append(effects.records.iter().map(codec::encode).collect()).await?;
+    let listings: Vec<Listing> = venue.markets().iter().map(|market| market.listing.clone()).collect();
+    let hub = Arc::new(Hub::new(listings.clone(), config.stream_queue_frames));
+    let step = Duration::from_millis(config.step_ms);
+    let (actor, handle) = Actor::new(venue, disk, hub.clone(), now.clone(), step, config.mailbox);
+    let opening = Opening { quote: config.opening_quote, base_value: config.opening_base_value };
+    let info = listings.iter().map(|listing| info::symbol(listing, config.max_open_orders)).collect();
+    let api = Arc::new(Api {
+        handle: handle.clone(),
+        hub,
+        accounts: Accounts::new(accounts_dir, opening, handle.clone(), now.clone()),
+        meter: Mutex::new(Meter::new(config.request_limits())),
+        now,
+        listings,
+        info,
+        fees_bps: (config.maker_fee_bps, config.taker_fee_bps),
+        max_body_bytes: config.max_body_bytes,
+        connections: AtomicUsize::new(0),
+        streams: ws::Bounds {
+            max_streams: config.max_streams,
+            max_connections: config.max_connections,
+            ping: Duration::from_secs(config.ping_s),
+            pong: Duration::from_secs(config.pong_s),
+        },
+    });
+    let router = rest::router(api.clone()).merge(ws::router(api.clone()));
+    Ok(Surface { router, api, actor, handle })
+}

@@ -1,0 +1,10 @@
+//! What the venue says, in Binance's JSON.
+
+pub mod info;
+pub mod market;
+pub mod private;
+
+/// Milliseconds of a time in microseconds.
+pub fn millis(micros: i64) -> i64 {
+    micros.div_euclid(1_000)
+}

@@ -1,0 +1,34 @@
+//! WebSockets: market streams under `/ws` and `/stream`, and the WebSocket API under `/ws-api/v3`.
+
+mod api;
+mod connection;
+mod streams;
+
+use crate::rest::Api;
+use axum::Router;
+use axum::routing::get;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How stream connections are kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Streams of one connection.
+    pub max_streams: usize,
+    /// Connections at one time.
+    pub max_connections: usize,
+    /// Time between pings.
+    pub ping: Duration,
+    /// A reader silent for so long is disconnected.
+    pub pong: Duration,
+}
+
+/// Routes of the WebSockets.
+pub fn router(api: Arc<Api>) -> Router {
+    Router::new()
+        .route("/ws", get(streams::plain))
+        .route("/ws/{*streams}", get(streams::plain))
+        .route("/stream", get(streams::combined))
+        .route("/ws-api/v3", get(api::open))
+        .with_state(api)
+}

@@ -1,0 +1,117 @@
+//! Market streams: `/ws/<stream>`, `/stream?streams=<a>/<b>`, and SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS.
+
+use super::connection::{self, Place, Session};
+use crate::hub::{Reader, Topic};
+use crate::rest::Api;
+use crate::rest::params::Params;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+pub(super) async fn plain(
+    State(api): State<Arc<Api>>,
+    streams: Option<Path<String>>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    open(api, upgrade, streams.map(|Path(streams)| streams).unwrap_or_default(), false)
+}
+
+pub(super) async fn combined(
+    State(api): State<Arc<Api>>,
+    RawQuery(query): RawQuery,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let params = Params::read(query.as_deref().unwrap_or_default(), "");
+    let streams = params.ok().and_then(|params| params.text("streams").ok().flatten().map(str::to_owned));
+    open(api, upgrade, streams.unwrap_or_default(), true)
+}
+
+fn open(api: Arc<Api>, upgrade: WebSocketUpgrade, streams: String, combined: bool) -> Response {
+    let names: Vec<&str> = streams.split('/').filter(|name| !name.is_empty()).collect();
+    let topics: Option<BTreeSet<Topic>> = names.iter().map(|name| api.hub.topic(name)).collect();
+    let Some(topics) = topics.filter(|topics| topics.len() <= api.streams.max_streams) else {
+        return (StatusCode::BAD_REQUEST, "unknown stream, or too many").into_response();
+    };
+    let Some(place) = Place::take(&api) else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "too many connections").into_response();
+    };
+    upgrade.max_message_size(connection::MOST_BYTES).on_upgrade(async move |socket| {
+        let (reader, frames) = api.hub.reader(combined);
+        topics.iter().for_each(|topic| api.hub.subscribe(*topic, &reader));
+        let bounds = api.streams;
+        let session = Streams { api, reader: reader.clone(), topics, combined };
+        connection::serve(socket, bounds, reader, frames, session).await;
+        drop(place);
+    })
+}
+
+struct Streams {
+    api: Arc<Api>,
+    reader: Arc<Reader>,
+    topics: BTreeSet<Topic>,
+    combined: bool,
+}
+
+/// A refusal of a stream request.
+struct Fault(u8, String);
+
+impl Streams {
+    fn topics_of(&self, request: &Value) -> Result<Vec<Topic>, Fault> {
+        let invalid = |reason: &str| Fault(2, format!("Invalid request: {reason}"));
+        let names = request["params"].as_array().ok_or_else(|| invalid("params must be an array of strings"))?;
+        let topic = |name: &Value| {
+            let name = name.as_str().ok_or_else(|| invalid("params must be an array of strings"))?;
+            self.api.hub.topic(name).ok_or_else(|| invalid("unknown stream"))
+        };
+        names.iter().map(topic).collect()
+    }
+
+    fn perform(&mut self, request: &Value) -> Result<Value, Fault> {
+        match request["method"].as_str() {
+            Some("SUBSCRIBE") => {
+                let topics = self.topics_of(request)?;
+                let mut wanted = self.topics.clone();
+                wanted.extend(&topics);
+                if wanted.len() > self.api.streams.max_streams {
+                    return Err(Fault(2, "Invalid request: too many streams".to_owned()));
+                }
+                topics.into_iter().for_each(|topic| self.api.hub.subscribe(topic, &self.reader));
+                self.topics = wanted;
+                Ok(Value::Null)
+            }
+            Some("UNSUBSCRIBE") => {
+                for topic in self.topics_of(request)? {
+                    self.api.hub.unsubscribe(topic, &self.reader);
+                    self.topics.remove(&topic);
+                }
+                Ok(Value::Null)
+            }
+            Some("LIST_SUBSCRIPTIONS") => Ok(self.topics.iter().map(|topic| self.api.hub.name(*topic)).collect()),
+            Some("GET_PROPERTY") => Ok(json!(self.combined)),
+            Some(other) => Err(Fault(2, format!("Invalid request: unknown method {other:.40}"))),
+            None => Err(Fault(2, "Invalid request: method must be a string".to_owned())),
+        }
+    }
+}
+
+impl Session for Streams {
+    async fn request(&mut self, text: &str) -> Option<String> {
+        let Ok(request) = serde_json::from_str::<Value>(text) else {
+            return Some(json!({"error": {"code": 3, "msg": "Invalid JSON"}}).to_string());
+        };
+        let id = request["id"].clone();
+        let answer = match self.perform(&request) {
+            Ok(result) => json!({"result": result, "id": id}),
+            Err(Fault(code, message)) => json!({"error": {"code": code, "msg": message}, "id": id}),
+        };
+        Some(answer.to_string())
+    }
+
+    fn leave(&mut self) {
+        self.topics.iter().for_each(|topic| self.api.hub.unsubscribe(*topic, &self.reader));
+    }
+}
