@@ -12,6 +12,7 @@ mod messages;
 mod model;
 mod policy;
 mod protojson;
+mod rest;
 mod rules;
 mod rust;
 mod tables;
@@ -61,6 +62,7 @@ pub fn generate(descriptors: &Descriptors) -> Result<Vec<Output>> {
         Output::text("pb.rs", tree::generate(&modules)),
         Output::text("tables.rs", tables::generate(&api)),
         Output::text("guard.rs", guard::generate(&api)),
+        Output::text("rest.rs", rest::generate(&api)),
     ];
     outputs.extend(
         modules

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use crate::messages::Module;
 
 /// The modules beside the packages.
-const DERIVED: [(&str, &str); 2] = [
+const DERIVED: [(&str, &str); 3] = [
     (
         "tables",
         "Every rpc with its policy, and the permissions of every role.",
@@ -15,6 +15,7 @@ const DERIVED: [(&str, &str); 2] = [
         "guard",
         "Wrappers of the services that authorise each decoded request before the service sees it.",
     ),
+    ("rest", "A typed handler for every `google.api.http` rule."),
 ];
 
 #[derive(Default)]
