@@ -56,7 +56,14 @@ pub struct Accounts {
 impl Accounts {
     /// Accounts whose files are in `folder`; [`Accounts::scan`] reads them.
     pub fn new(folder: PathBuf, opening: Opening, handle: Handle, now: Now) -> Self {
-        Self { folder, opening, keys: RwLock::default(), scanned: Mutex::new(i64::MIN), handle, now }
+        Self {
+            folder,
+            opening,
+            keys: RwLock::default(),
+            scanned: Mutex::new(i64::MIN),
+            handle,
+            now,
+        }
     }
 
     /// Reads the folder, and opens the accounts that are new.
@@ -69,7 +76,9 @@ impl Accounts {
         let opening = self.opening;
         let opened = self.handle.ask(move |venue, _, effects| {
             let balances = opening.balances(venue);
-            names.iter().for_each(|name| venue.open_account(name, balances.clone(), effects));
+            names
+                .iter()
+                .for_each(|name| venue.open_account(name, balances.clone(), effects));
         });
         opened.await.map_err(|error| error.message)?;
         *self.keys.write() = keys;
@@ -107,7 +116,9 @@ impl Accounts {
 }
 
 fn window(params: &Params) -> Result<f64, ApiError> {
-    let Some(text) = params.text("recvWindow")? else { return Ok(DEFAULT_WINDOW) };
+    let Some(text) = params.text("recvWindow")? else {
+        return Ok(DEFAULT_WINDOW);
+    };
     let shaped = text.len() <= 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let window = shaped.then(|| text.parse::<f64>().ok()).flatten();
     let window = window.ok_or_else(|| ApiError::illegal("recvWindow", "^[0-9]{1,5}(\\.[0-9]{1,3})?$"))?;

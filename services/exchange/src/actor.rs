@@ -89,7 +89,17 @@ impl Actor {
         mailbox: usize,
     ) -> (Self, Handle) {
         let (sender, requests) = mpsc::channel(mailbox);
-        (Self { venue, disk, hub, now, step, requests }, Handle { requests: sender })
+        (
+            Self {
+                venue,
+                disk,
+                hub,
+                now,
+                step,
+                requests,
+            },
+            Handle { requests: sender },
+        )
     }
 
     /// Serves until `stop` resolves or no handle is left; an error means that records may be lost.
@@ -122,6 +132,8 @@ impl Actor {
         if effects.records.is_empty() {
             return Ok(());
         }
-        self.disk.append(effects.records.iter().map(codec::encode).collect()).await
+        self.disk
+            .append(effects.records.iter().map(codec::encode).collect())
+            .await
     }
 }

@@ -15,7 +15,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::order::{Fill, Lifetime, Order, OrderKind, Side, Status};
+    use crate::core::order::{Fill, Order, OrderType, Side, Status, TimeInForce};
     use std::collections::BTreeMap;
 
     #[test]
@@ -26,8 +26,8 @@ mod tests {
             symbol: "BTCUSDT".into(),
             client_id: "c".into(),
             side: Side::Buy,
-            kind: OrderKind::Limit,
-            lifetime: Lifetime::Gtc,
+            kind: OrderType::Limit,
+            time_in_force: TimeInForce::Gtc,
             price: 6_700_000_000_000,
             quantity: i128::from(i64::MAX) * 10,
             quote_quantity: 0,
@@ -55,11 +55,21 @@ mod tests {
         let records = [
             Record::Started,
             Record::Ids { ceiling: u64::MAX },
-            Record::Values { values: BTreeMap::from([("BTCUSDT".into(), 67_000.123_456_789)]) },
-            Record::Opened { account: account.clone(), balances: BTreeMap::from([("USDT".into(), -1)]) },
+            Record::Values {
+                values: BTreeMap::from([("BTCUSDT".into(), 67_000.123_456_789)]),
+            },
+            Record::Opened {
+                account: account.clone(),
+                balances: BTreeMap::from([("USDT".into(), -1)]),
+            },
             Record::Accepted { order },
             Record::Filled { fill, unlocked: 3 },
-            Record::Closed { account, order: 7, status: Status::Expired, time: 8 },
+            Record::Closed {
+                account,
+                order: 7,
+                status: Status::Expired,
+                time: 8,
+            },
         ];
         for record in records {
             assert_eq!(decode(&encode(&record)), Ok(record));
@@ -71,7 +81,12 @@ mod tests {
     #[test]
     fn the_first_format_is_still_read() {
         let line = br#"{"Closed":{"account":"paper-1","order":7,"status":"Canceled","time":8}}"#;
-        let expected = Record::Closed { account: "paper-1".into(), order: 7, status: Status::Canceled, time: 8 };
+        let expected = Record::Closed {
+            account: "paper-1".into(),
+            order: 7,
+            status: Status::Canceled,
+            time: 8,
+        };
         assert_eq!(decode(line), Ok(expected));
     }
 }

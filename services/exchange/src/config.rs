@@ -98,10 +98,16 @@ impl Config {
             ("maker_fee_bps", self.maker_fee_bps <= 1_000),
             ("taker_fee_bps", self.taker_fee_bps <= 1_000),
             ("max_open_orders", (1..=100_000).contains(&self.max_open_orders)),
-            ("history_per_account", (1..=1_000_000).contains(&self.history_per_account)),
+            (
+                "history_per_account",
+                (1..=1_000_000).contains(&self.history_per_account),
+            ),
             ("mailbox", (1..=1_000_000).contains(&self.mailbox)),
             ("step_ms", (1..=1_000).contains(&self.step_ms)),
-            ("stream_queue_frames", (16..=1_000_000).contains(&self.stream_queue_frames)),
+            (
+                "stream_queue_frames",
+                (16..=1_000_000).contains(&self.stream_queue_frames),
+            ),
             ("max_streams", (1..=10_000).contains(&self.max_streams)),
             ("max_connections", (1..=100_000).contains(&self.max_connections)),
             ("ping_s", (1..=3_600).contains(&self.ping_s)),
@@ -127,10 +133,16 @@ impl Config {
     /// The request limits of the chosen profile.
     pub fn request_limits(&self) -> Limits {
         match self.limits {
-            Profile::Standard => Limits { weight_a_minute: 6_000, orders_ten_seconds: 100, orders_a_day: 200_000 },
-            Profile::Bench => {
-                Limits { weight_a_minute: 10_000_000, orders_ten_seconds: 1_000_000, orders_a_day: 1_000_000_000 }
-            }
+            Profile::Standard => Limits {
+                weight_a_minute: 6_000,
+                orders_ten_seconds: 100,
+                orders_a_day: 200_000,
+            },
+            Profile::Bench => Limits {
+                weight_a_minute: 10_000_000,
+                orders_ten_seconds: 1_000_000,
+                orders_a_day: 1_000_000_000,
+            },
         }
     }
 }
@@ -142,11 +154,35 @@ mod tests {
     #[test]
     fn defaults_hold_and_bounds_are_checked() {
         assert_eq!(Config::default().fault(), None);
-        assert_eq!(Config { symbols: 0, ..Config::default() }.fault(), Some("symbols"));
-        assert_eq!(Config { scale: f64::NAN, ..Config::default() }.fault(), Some("scale"));
-        assert_eq!(Config { pong_s: 1, ..Config::default() }.fault(), Some("pong_s"));
+        assert_eq!(
+            Config {
+                symbols: 0,
+                ..Config::default()
+            }
+            .fault(),
+            Some("symbols")
+        );
+        assert_eq!(
+            Config {
+                scale: f64::NAN,
+                ..Config::default()
+            }
+            .fault(),
+            Some("scale")
+        );
+        assert_eq!(
+            Config {
+                pong_s: 1,
+                ..Config::default()
+            }
+            .fault(),
+            Some("pong_s")
+        );
         assert!(serde_json::from_str::<Config>(r#"{"simbols":1}"#).is_err());
-        let bench = Config { limits: Profile::Bench, ..Config::default() };
+        let bench = Config {
+            limits: Profile::Bench,
+            ..Config::default()
+        };
         assert!(bench.request_limits().weight_a_minute > Config::default().request_limits().weight_a_minute);
     }
 }

@@ -22,22 +22,37 @@ pub struct ApiError {
 impl ApiError {
     /// A refusal with status 400.
     pub fn bad(code: i32, message: impl Into<String>) -> Self {
-        Self { status: 400, code, message: message.into(), retry_after: None }
+        Self {
+            status: 400,
+            code,
+            message: message.into(),
+            retry_after: None,
+        }
     }
 
     fn at(status: u16, code: i32, message: impl Into<String>) -> Self {
-        Self { status, ..Self::bad(code, message) }
+        Self {
+            status,
+            ..Self::bad(code, message)
+        }
     }
 
     /// The venue could not do it: it stops, or failed.
     pub fn unavailable() -> Self {
-        Self::at(503, -1001, "Internal error; unable to process your request. Please try again.")
+        Self::at(
+            503,
+            -1001,
+            "Internal error; unable to process your request. Please try again.",
+        )
     }
 
     /// Too many requests wait already.
     pub fn busy() -> Self {
         let message = "Server is currently overloaded with other requests. Please try again in a few minutes.";
-        Self { retry_after: Some(1), ..Self::at(503, -1008, message) }
+        Self {
+            retry_after: Some(1),
+            ..Self::at(503, -1008, message)
+        }
     }
 
     /// The weight of a minute is used up.
@@ -46,23 +61,35 @@ impl ApiError {
             "Too much request weight used; current limit is {limit} request weight per 1 MINUTE. \
              Please use WebSocket Streams for live updates to avoid polling the API."
         );
-        Self { retry_after: Some(retry_after), ..Self::at(429, -1003, message) }
+        Self {
+            retry_after: Some(retry_after),
+            ..Self::at(429, -1003, message)
+        }
     }
 
     /// The orders of a window are used up.
     pub fn too_many_orders(limit: u32, window: &str, retry_after: u64) -> Self {
         let message = format!("Too many new orders; current limit is {limit} orders per {window}.");
-        Self { retry_after: Some(retry_after), ..Self::at(429, -1015, message) }
+        Self {
+            retry_after: Some(retry_after),
+            ..Self::at(429, -1015, message)
+        }
     }
 
     /// A parameter that must be sent was not, or was empty.
     pub fn missing(name: &str) -> Self {
-        Self::bad(-1102, format!("Mandatory parameter '{name}' was not sent, was empty/null, or malformed."))
+        Self::bad(
+            -1102,
+            format!("Mandatory parameter '{name}' was not sent, was empty/null, or malformed."),
+        )
     }
 
     /// Characters that a parameter may not have.
     pub fn illegal(name: &str, range: &str) -> Self {
-        Self::bad(-1100, format!("Illegal characters found in parameter '{name}'; legal range is '{range}'."))
+        Self::bad(
+            -1100,
+            format!("Illegal characters found in parameter '{name}'; legal range is '{range}'."),
+        )
     }
 
     /// A parameter that does not go with the others.
@@ -114,7 +141,10 @@ impl From<Refusal> for ApiError {
             Refusal::InsufficientBalance => Self::bad(-2010, "Account has insufficient balance for requested action."),
             Refusal::DuplicateOrder => Self::bad(-2010, "Duplicate order sent."),
             Refusal::WouldTake => Self::bad(-2010, "Order would immediately match and take."),
-            Refusal::NoLiquidity => Self::bad(-2010, "Order book liquidity is less than `LOT_SIZE` filter minimum quantity."),
+            Refusal::NoLiquidity => Self::bad(
+                -2010,
+                "Order book liquidity is less than `LOT_SIZE` filter minimum quantity.",
+            ),
             Refusal::UnknownOrder => Self::bad(-2010, "Unknown order sent."),
             Refusal::NoSuchOrder => Self::bad(-2013, "Order does not exist."),
             Refusal::NoSuchAccount => Self::key(),

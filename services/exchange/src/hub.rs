@@ -136,7 +136,15 @@ impl Hub {
     pub fn reader(&self, combined: bool) -> (Arc<Reader>, Frames) {
         let (queue, frames) = mpsc::channel(self.queue_frames);
         let id = self.next_reader.fetch_add(1, Ordering::Relaxed);
-        (Arc::new(Reader { id, combined, queue, behind: Notify::new() }), frames)
+        (
+            Arc::new(Reader {
+                id,
+                combined,
+                queue,
+                behind: Notify::new(),
+            }),
+            frames,
+        )
     }
 
     /// The topic of a stream's name, such as `btcusdt@depth@100ms`.
@@ -145,13 +153,23 @@ impl Hub {
         if symbol.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return None;
         }
-        let symbol = self.listings.iter().position(|listing| listing.symbol.eq_ignore_ascii_case(symbol))?;
-        Some(Topic { symbol, kind: Kind::parse(rest)? })
+        let symbol = self
+            .listings
+            .iter()
+            .position(|listing| listing.symbol.eq_ignore_ascii_case(symbol))?;
+        Some(Topic {
+            symbol,
+            kind: Kind::parse(rest)?,
+        })
     }
 
     /// The stream's name of a topic.
     pub fn name(&self, topic: Topic) -> String {
-        format!("{}@{}", self.listings[topic.symbol].symbol.to_ascii_lowercase(), topic.kind.name())
+        format!(
+            "{}@{}",
+            self.listings[topic.symbol].symbol.to_ascii_lowercase(),
+            topic.kind.name()
+        )
     }
 
     /// Begins to listen.
@@ -170,8 +188,15 @@ impl Hub {
 
     /// Begins to listen to an account.
     pub fn subscribe_account(&self, account: &str, subscription: u64, reader: &Arc<Reader>) {
-        let listener = Listener { reader: reader.clone(), subscription };
-        self.accounts.lock().entry(account.to_owned()).or_default().push(listener);
+        let listener = Listener {
+            reader: reader.clone(),
+            subscription,
+        };
+        self.accounts
+            .lock()
+            .entry(account.to_owned())
+            .or_default()
+            .push(listener);
     }
 
     /// Stops listening to an account.
@@ -189,7 +214,10 @@ impl Hub {
     pub fn publish_market(&self, events: &[(usize, i64, MarketEvent)]) {
         let mut topics = self.topics.lock();
         for (symbol, time, event) in events {
-            let topic = Topic { symbol: *symbol, kind: Kind::of(event) };
+            let topic = Topic {
+                symbol: *symbol,
+                kind: Kind::of(event),
+            };
             let readers = &mut topics[topic.symbol * KINDS + topic.kind.index()];
             if readers.is_empty() {
                 continue;
@@ -211,7 +239,9 @@ impl Hub {
     pub fn publish_user(&self, events: &[UserEvent]) {
         let mut accounts = self.accounts.lock();
         for event in events {
-            let Some(listeners) = accounts.get_mut(&event.account) else { continue };
+            let Some(listeners) = accounts.get_mut(&event.account) else {
+                continue;
+            };
             let body = wire::private::event(event).to_string();
             listeners.retain(|listener| {
                 let frame = format!("{{\"subscriptionId\":{},\"event\":{body}}}", listener.subscription);
@@ -239,11 +269,24 @@ mod tests {
     #[test]
     fn names_and_topics_agree() {
         let hub = Hub::new(catalogue(3), 16);
-        for name in ["btcusdt@trade", "ethusdt@aggTrade", "solusdt@depth@100ms", "btcusdt@bookTicker", "btcusdt@kline_1m"] {
+        for name in [
+            "btcusdt@trade",
+            "ethusdt@aggTrade",
+            "solusdt@depth@100ms",
+            "btcusdt@bookTicker",
+            "btcusdt@kline_1m",
+        ] {
             let topic = hub.topic(name).unwrap_or_else(|| panic!("{name}"));
             assert_eq!(hub.name(topic), name);
         }
-        for name in ["btcusdt", "BTCUSDT@trade", "btcusdt@depth", "btcusdt@kline_1d", "nosuch@trade", ""] {
+        for name in [
+            "btcusdt",
+            "BTCUSDT@trade",
+            "btcusdt@depth",
+            "btcusdt@kline_1d",
+            "nosuch@trade",
+            "",
+        ] {
             assert_eq!(hub.topic(name), None, "{name}");
         }
     }
@@ -257,7 +300,16 @@ mod tests {
         hub.subscribe(topic, &slow);
         hub.subscribe(topic, &slow);
         hub.subscribe(topic, &quick);
-        let event = |update| vec![(0, 1_000, MarketEvent::Best { update, best: Best::default() })];
+        let event = |update| {
+            vec![(
+                0,
+                1_000,
+                MarketEvent::Best {
+                    update,
+                    best: Best::default(),
+                },
+            )]
+        };
         for update in 1..=3 {
             hub.publish_market(&event(update));
             let frame = quick_frames.recv().await.unwrap();
@@ -265,7 +317,10 @@ mod tests {
         }
         slow.fell_behind().await;
         let frame = frames.recv().await.unwrap();
-        assert!(frame.starts_with("{\"stream\":\"btcusdt@bookTicker\",\"data\":{\"u\":1,"), "{frame}");
+        assert!(
+            frame.starts_with("{\"stream\":\"btcusdt@bookTicker\",\"data\":{\"u\":1,"),
+            "{frame}"
+        );
         assert!(!slow.answer("full") || frames.len() == 2);
         hub.unsubscribe(topic, &quick);
         hub.publish_market(&event(4));

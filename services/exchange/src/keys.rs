@@ -91,7 +91,8 @@ impl Keys {
         }
         for path in paths {
             let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-            keys.add(&text).map_err(|reason| format!("{}: {reason}", path.display()))?;
+            keys.add(&text)
+                .map_err(|reason| format!("{}: {reason}", path.display()))?;
         }
         Ok(keys)
     }
@@ -112,7 +113,17 @@ impl Keys {
         if !well_formed(&file.api_key) {
             return Err("api_key has characters that no key has".to_owned());
         }
-        if self.0.insert(file.api_key, Key { account: file.account, proof }).is_some() {
+        if self
+            .0
+            .insert(
+                file.api_key,
+                Key {
+                    account: file.account,
+                    proof,
+                },
+            )
+            .is_some()
+        {
             return Err("api_key is used by another account".to_owned());
         }
         Ok(())
@@ -134,19 +145,32 @@ impl Keys {
 
 fn well_formed(api_key: &str) -> bool {
     let length = (1..=128).contains(&api_key.len());
-    length && api_key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    length
+        && api_key
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 /// The time check of a signed request: `timestamp` in milliseconds (or microseconds), at most a second ahead, and not
 /// older than `window` milliseconds.
 pub fn check_time(timestamp: i64, window: f64, now_micros: i64) -> Result<(), ApiError> {
     // Binance reads either unit: a number of microseconds is a thousand times larger than any plausible millisecond
-    let sent = if timestamp >= 100_000_000_000_000 { timestamp } else { timestamp.saturating_mul(1_000) };
+    let sent = if timestamp >= 100_000_000_000_000 {
+        timestamp
+    } else {
+        timestamp.saturating_mul(1_000)
+    };
     if sent >= now_micros + 1_000_000 {
-        return Err(ApiError::bad(-1021, "Timestamp for this request was 1000ms ahead of the server's time."));
+        return Err(ApiError::bad(
+            -1021,
+            "Timestamp for this request was 1000ms ahead of the server's time.",
+        ));
     }
     if (now_micros.saturating_sub(sent)) as f64 > window * 1_000.0 {
-        return Err(ApiError::bad(-1021, "Timestamp for this request is outside of the recvWindow."));
+        return Err(ApiError::bad(
+            -1021,
+            "Timestamp for this request is outside of the recvWindow.",
+        ));
     }
     Ok(())
 }
@@ -190,7 +214,8 @@ mod tests {
         let signing = SigningKey::from_bytes(&[7; 32]);
         let pem = signing.verifying_key().to_public_key_pem(Default::default()).unwrap();
         let mut keys = Keys::default();
-        keys.add(&serde_json::json!({"account": "a", "api_key": "k", "public_key": pem}).to_string()).unwrap();
+        keys.add(&serde_json::json!({"account": "a", "api_key": "k", "public_key": pem}).to_string())
+            .unwrap();
         let key = keys.get("k").unwrap_or_else(|error| panic!("{error:?}"));
         let signature = STANDARD.encode(signing.sign(b"timestamp=1").to_bytes());
         assert!(key.may_log_on());
@@ -204,9 +229,15 @@ mod tests {
     fn bad_files_and_keys_are_refused() {
         let table = [
             ("{", "not an account file"),
-            (r#"{"account":"a","api_key":"k","secret":"s","public_key":"p"}"#, "exactly one"),
+            (
+                r#"{"account":"a","api_key":"k","secret":"s","public_key":"p"}"#,
+                "exactly one",
+            ),
             (r#"{"account":"a","api_key":"k"}"#, "exactly one"),
-            (r#"{"account":"a","api_key":"k","public_key":"p"}"#, "not an Ed25519 PEM"),
+            (
+                r#"{"account":"a","api_key":"k","public_key":"p"}"#,
+                "not an Ed25519 PEM",
+            ),
             (r#"{"account":"a","api_key":"k k","secret":"s"}"#, "characters"),
         ];
         for (text, reason) in table {
@@ -223,13 +254,24 @@ mod tests {
     #[test]
     fn folders_are_read() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(Keys::load(&folder.path().join("absent")).map(|keys| keys.0.len()), Ok(0));
-        std::fs::write(folder.path().join("a.json"), r#"{"account":"a","api_key":"k","secret":"s"}"#).unwrap();
+        assert_eq!(
+            Keys::load(&folder.path().join("absent")).map(|keys| keys.0.len()),
+            Ok(0)
+        );
+        std::fs::write(
+            folder.path().join("a.json"),
+            r#"{"account":"a","api_key":"k","secret":"s"}"#,
+        )
+        .unwrap();
         std::fs::write(folder.path().join("readme.txt"), "not read").unwrap();
         assert_eq!(Keys::load(folder.path()).map(|keys| keys.0.len()), Ok(1));
         assert!(Keys::load(&folder.path().join("a.json")).is_err());
         std::fs::write(folder.path().join("b.json"), "{").unwrap();
-        assert!(Keys::load(folder.path()).err().is_some_and(|reason| reason.contains("b.json")));
+        assert!(
+            Keys::load(folder.path())
+                .err()
+                .is_some_and(|reason| reason.contains("b.json"))
+        );
     }
 
     #[test]
@@ -238,9 +280,19 @@ mod tests {
         assert!(check_time(1_700_000_000_000, 5000.0, now).is_ok());
         assert!(check_time(1_700_000_000_000_000, 5000.0, now).is_ok());
         assert!(check_time(1_700_000_000_999, 5000.0, now).is_ok());
-        assert!(check_time(1_700_000_001_000, 5000.0, now).unwrap_err().message.contains("ahead"));
+        assert!(
+            check_time(1_700_000_001_000, 5000.0, now)
+                .unwrap_err()
+                .message
+                .contains("ahead")
+        );
         assert!(check_time(1_699_999_995_000, 5000.0, now).is_ok());
-        assert!(check_time(1_699_999_994_999, 5000.0, now).unwrap_err().message.contains("recvWindow"));
+        assert!(
+            check_time(1_699_999_994_999, 5000.0, now)
+                .unwrap_err()
+                .message
+                .contains("recvWindow")
+        );
         assert!(check_time(0, 5000.0, now).is_err());
         assert!(check_time(i64::MIN, 5000.0, now).is_err());
     }

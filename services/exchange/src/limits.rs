@@ -45,7 +45,11 @@ impl Window {
     }
 
     fn used(&self, now: i64, length: i64) -> u32 {
-        if self.start == now - now.rem_euclid(length) { self.used } else { 0 }
+        if self.start == now - now.rem_euclid(length) {
+            self.used
+        } else {
+            0
+        }
     }
 }
 
@@ -69,7 +73,11 @@ pub struct Meter {
 impl Meter {
     /// Nothing used yet.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, weights: BTreeMap::new(), orders: BTreeMap::new() }
+        Self {
+            limits,
+            weights: BTreeMap::new(),
+            orders: BTreeMap::new(),
+        }
     }
 
     /// What is allowed.
@@ -87,7 +95,9 @@ impl Meter {
             }
         }
         let window = self.weights.entry(address).or_default();
-        window.charge(now, MINUTE, weight, limit).map_err(|rest| ApiError::too_much_weight(limit, seconds(rest)))
+        window
+            .charge(now, MINUTE, weight, limit)
+            .map_err(|rest| ApiError::too_much_weight(limit, seconds(rest)))
     }
 
     /// The weight that an address has used in this minute.
@@ -100,7 +110,11 @@ impl Meter {
         let (ten, day) = self.orders.entry(account.to_owned()).or_default();
         let (most_ten, most_day) = (self.limits.orders_ten_seconds, self.limits.orders_a_day);
         if day.used(now, DAY) >= most_day {
-            return Err(ApiError::too_many_orders(most_day, "DAY", seconds(DAY - now.rem_euclid(DAY))));
+            return Err(ApiError::too_many_orders(
+                most_day,
+                "DAY",
+                seconds(DAY - now.rem_euclid(DAY)),
+            ));
         }
         let ten_seconds = ten
             .charge(now, TEN_SECONDS, 1, most_ten)
@@ -112,7 +126,10 @@ impl Meter {
     /// What an account has ordered.
     pub fn orders(&self, account: &str, now: i64) -> OrderCount {
         let (ten, day) = self.orders.get(account).copied().unwrap_or_default();
-        OrderCount { ten_seconds: ten.used(now, TEN_SECONDS), day: day.used(now, DAY) }
+        OrderCount {
+            ten_seconds: ten.used(now, TEN_SECONDS),
+            day: day.used(now, DAY),
+        }
     }
 }
 
@@ -126,13 +143,20 @@ mod tests {
 
     #[test]
     fn windows_fill_and_begin_again() {
-        let limits = Limits { weight_a_minute: 10, orders_ten_seconds: 2, orders_a_day: 3 };
+        let limits = Limits {
+            weight_a_minute: 10,
+            orders_ten_seconds: 2,
+            orders_a_day: 3,
+        };
         let mut meter = Meter::new(limits);
         let home: IpAddr = [127, 0, 0, 1].into();
         assert_eq!(meter.limits(), limits);
         assert_eq!(meter.weigh(home, 6, 0).ok(), Some(6));
         let refused = meter.weigh(home, 5, 30_000_000).unwrap_err();
-        assert_eq!((refused.status, refused.code, refused.retry_after), (429, -1003, Some(30)));
+        assert_eq!(
+            (refused.status, refused.code, refused.retry_after),
+            (429, -1003, Some(30))
+        );
         assert_eq!(meter.weight(home, 30_000_000), 6);
         assert_eq!(meter.weigh(home, 5, 60_000_000).ok(), Some(5));
         assert_eq!(meter.weight(home, 120_000_000), 0);
@@ -140,8 +164,14 @@ mod tests {
         assert_eq!(meter.order("a", 0).ok(), Some(OrderCount { ten_seconds: 1, day: 1 }));
         assert!(meter.order("a", 1).is_ok());
         let refused = meter.order("a", 2).unwrap_err();
-        assert_eq!((refused.status, refused.code, refused.retry_after), (429, -1015, Some(10)));
-        assert_eq!(meter.order("a", 10_000_000).ok(), Some(OrderCount { ten_seconds: 1, day: 3 }));
+        assert_eq!(
+            (refused.status, refused.code, refused.retry_after),
+            (429, -1015, Some(10))
+        );
+        assert_eq!(
+            meter.order("a", 10_000_000).ok(),
+            Some(OrderCount { ten_seconds: 1, day: 3 })
+        );
         let refused = meter.order("a", 10_000_001).unwrap_err();
         assert!(refused.message.contains("3 orders per DAY"), "{}", refused.message);
         assert_eq!(meter.orders("a", 10_000_002), OrderCount { ten_seconds: 1, day: 3 });
@@ -150,7 +180,11 @@ mod tests {
 
     #[test]
     fn addresses_are_bounded() {
-        let mut meter = Meter::new(Limits { weight_a_minute: 10, orders_ten_seconds: 1, orders_a_day: 1 });
+        let mut meter = Meter::new(Limits {
+            weight_a_minute: 10,
+            orders_ten_seconds: 1,
+            orders_a_day: 1,
+        });
         for address in 0..ADDRESSES as u32 {
             assert!(meter.weigh(IpAddr::from(address.to_be_bytes()), 1, 0).is_ok());
         }

@@ -60,8 +60,14 @@ pub async fn open(
     let hub = Arc::new(Hub::new(listings.clone(), config.stream_queue_frames));
     let step = Duration::from_millis(config.step_ms);
     let (actor, handle) = Actor::new(venue, disk, hub.clone(), now.clone(), step, config.mailbox);
-    let opening = Opening { quote: config.opening_quote, base_value: config.opening_base_value };
-    let info = listings.iter().map(|listing| info::symbol(listing, config.max_open_orders)).collect();
+    let opening = Opening {
+        quote: config.opening_quote,
+        base_value: config.opening_base_value,
+    };
+    let info = listings
+        .iter()
+        .map(|listing| info::symbol(listing, config.max_open_orders))
+        .collect();
     let api = Arc::new(Api {
         handle: handle.clone(),
         hub,
@@ -81,5 +87,10 @@ pub async fn open(
         },
     });
     let router = rest::router(api.clone()).merge(ws::router(api.clone()));
-    Ok(Surface { router, api, actor, handle })
+    Ok(Surface {
+        router,
+        api,
+        actor,
+        handle,
+    })
 }

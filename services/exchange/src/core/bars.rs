@@ -152,7 +152,12 @@ impl Series {
     /// A series whose running bar holds `now`.
     pub fn new(interval: Interval, now: i64, price: i64) -> Self {
         let open_time = now - now.rem_euclid(interval.micros());
-        Self { interval, closed: VecDeque::new(), running: Bar::empty(open_time, price), touched: false }
+        Self {
+            interval,
+            closed: VecDeque::new(),
+            running: Bar::empty(open_time, price),
+            touched: false,
+        }
     }
 
     /// Its interval.
@@ -238,7 +243,10 @@ mod tests {
         assert_eq!(closed.len(), 2);
         let first = closed[0];
         assert_eq!((first.open, first.high, first.low, first.close), (102, 102, 99, 99));
-        assert_eq!((first.volume, first.turnover, first.taker_volume, first.trades), (4, 102 * 3 + 99, 3, 2));
+        assert_eq!(
+            (first.volume, first.turnover, first.taker_volume, first.trades),
+            (4, 102 * 3 + 99, 3, 2)
+        );
         assert_eq!(first.trade_ids, Some((5, 6)));
         assert_eq!((closed[1].open, closed[1].trades), (99, 0));
         assert_eq!(series.running().open_time, 3_000_000);
@@ -267,7 +275,10 @@ mod tests {
         let bars: Vec<Bar> = hours.all().copied().collect();
         assert_eq!(bars.len(), 3);
         assert_eq!(bars.iter().map(|bar| bar.volume).sum::<i64>(), total);
-        assert_eq!((bars[1].open, bars[1].close, bars[1].high, bars[1].low), (160, 219, 219, 160));
+        assert_eq!(
+            (bars[1].open, bars[1].close, bars[1].high, bars[1].low),
+            (160, 219, 219, 160)
+        );
         assert_eq!(bars[1].trade_ids, Some((60, 119)));
         assert_eq!((bars[1].taker_volume, bars[1].open_time), (60, 3_600_000_000));
     }

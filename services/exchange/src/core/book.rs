@@ -1,10 +1,14 @@
-//! The resting orders of one symbol in price-time priority, in ticks and lots.
+//! The resting orders of one symbol, in ticks and lots: the domain's matching book in the venue's words.
 
 use super::order::Side;
-use std::collections::{BTreeMap, VecDeque};
+use domain::TimeInForce;
+use domain::matching::{DepthLevel, Effects, Execution, MatchingBook, NewOrder};
 
 /// A level or an order: price in ticks, quantity in lots.
 pub type Quote = (i64, i64);
+
+/// The id of a taker that will never rest. Resting orders have ids from 1.
+const NEVER_RESTS: u64 = 0;
 
 /// One match of a taker with a resting order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,116 +23,127 @@ pub struct Match {
     pub left: i64,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Level {
-    lots: i64,
-    queue: VecDeque<(u64, i64)>,
-}
-
 /// The book.
 #[derive(Clone, Debug, Default)]
 pub struct Book {
-    bids: BTreeMap<i64, Level>,
-    asks: BTreeMap<i64, Level>,
-    places: BTreeMap<u64, (Side, i64)>,
+    book: MatchingBook,
+    effects: Effects,
+}
+
+fn quote(level: DepthLevel) -> Quote {
+    (level.tick, signed(level.lots))
+}
+
+/// Every quantity enters as an `i64`; a level that sums to more than one holds is shown as that.
+fn signed(lots: u64) -> i64 {
+    i64::try_from(lots).unwrap_or(i64::MAX)
 }
 
 impl Book {
-    fn side(&self, side: Side) -> &BTreeMap<i64, Level> {
-        match side {
-            Side::Buy => &self.bids,
-            Side::Sell => &self.asks,
-        }
-    }
-
-    fn side_mut(&mut self, side: Side) -> &mut BTreeMap<i64, Level> {
-        match side {
-            Side::Buy => &mut self.bids,
-            Side::Sell => &mut self.asks,
-        }
-    }
-
     /// The best level of a side.
     pub fn best(&self, side: Side) -> Option<Quote> {
-        let level = match side {
-            Side::Buy => self.bids.last_key_value(),
-            Side::Sell => self.asks.first_key_value(),
-        };
-        level.map(|(ticks, level)| (*ticks, level.lots))
+        self.book.best(side).map(quote)
     }
 
     /// The levels of a side, best first.
-    pub fn levels(&self, side: Side) -> Box<dyn Iterator<Item = Quote> + '_> {
-        let quote = |(ticks, level): (&i64, &Level)| (*ticks, level.lots);
-        match side {
-            Side::Buy => Box::new(self.bids.iter().rev().map(quote)),
-            Side::Sell => Box::new(self.asks.iter().map(quote)),
-        }
+    pub fn levels(&self, side: Side) -> impl Iterator<Item = Quote> + '_ {
+        self.book.depth(side).map(quote)
     }
 
     /// Lots resting at a price.
     pub fn lots_at(&self, side: Side, ticks: i64) -> i64 {
-        self.side(side).get(&ticks).map_or(0, |level| level.lots)
+        signed(self.book.lots_at(side, ticks))
+    }
+
+    /// Lots that a taker finds at `limit` or better, counted up to `enough`.
+    pub fn available(&self, side: Side, limit: i64, enough: i64) -> i64 {
+        signed(self.book.takeable(side, Some(limit), enough.unsigned_abs()))
     }
 
     /// Whether an order on `side` at `ticks` would meet a resting order.
     pub fn would_take(&self, side: Side, ticks: i64) -> bool {
-        self.best(side.opposite()).is_some_and(|(best, _)| acceptable(side, ticks, best))
+        self.available(side, ticks, 1) > 0
     }
 
     /// Takes up to `lots` from the other side at `limit` or better, best price and oldest order first.
-    pub fn take(&mut self, side: Side, limit: i64, mut lots: i64) -> Vec<Match> {
-        let mut matches = Vec::new();
-        let resting = side.opposite();
-        while lots > 0 {
-            let Some((ticks, _)) = self.best(resting).filter(|(best, _)| acceptable(side, limit, *best)) else { break };
-            let level = self.side_mut(resting).get_mut(&ticks).expect("best names a level that exists");
-            let (maker, held) = *level.queue.front().expect("a level holds at least one order");
-            let matched = held.min(lots);
-            let left = held - matched;
-            level.lots -= matched;
-            if left == 0 {
-                level.queue.pop_front();
-            } else {
-                level.queue[0].1 = left;
-            }
-            if level.queue.is_empty() {
-                self.side_mut(resting).remove(&ticks);
-            }
-            if left == 0 {
-                self.places.remove(&maker);
-            }
-            lots -= matched;
-            matches.push(Match { maker, ticks, lots: matched, left });
+    pub fn take(&mut self, side: Side, limit: i64, lots: i64) -> Vec<Match> {
+        self.effects.clear();
+        let order = NewOrder::limit(NEVER_RESTS, side, TimeInForce::Ioc, limit, lots.unsigned_abs());
+        if self.book.submit(order, &mut self.effects).is_err() {
+            return Vec::new(); // nothing to take, or no price to take at
         }
-        matches
+        let matched = |execution: &Execution| Match {
+            maker: execution.maker_id,
+            ticks: execution.tick,
+            lots: signed(execution.lots),
+            left: signed(execution.maker_left),
+        };
+        self.effects.executions.iter().map(matched).collect()
     }
 
-    /// Adds an order behind those of its price. It must not cross: take first.
-    pub fn rest(&mut self, id: u64, side: Side, ticks: i64, lots: i64) {
-        let level = self.side_mut(side).entry(ticks).or_default();
-        level.lots += lots;
-        level.queue.push_back((id, lots));
-        self.places.insert(id, (side, ticks));
+    /// Adds an order behind those of its price; false when it would cross, or the book is full.
+    pub fn rest(&mut self, id: u64, side: Side, ticks: i64, lots: i64) -> bool {
+        self.effects.clear();
+        self.book
+            .submit(
+                NewOrder::limit_maker(id, side, ticks, lots.unsigned_abs()),
+                &mut self.effects,
+            )
+            .is_ok()
     }
 
     /// Removes an order, and says where it was.
     pub fn cancel(&mut self, id: u64) -> Option<(Side, i64)> {
-        let (side, ticks) = self.places.remove(&id)?;
-        let level = self.side_mut(side).get_mut(&ticks).expect("a placed order has a level");
-        let position = level.queue.iter().position(|(resting, _)| *resting == id).expect("a placed order is queued");
-        let (_, lots) = level.queue.remove(position).expect("the position was found");
-        level.lots -= lots;
-        if level.queue.is_empty() {
-            self.side_mut(side).remove(&ticks);
-        }
-        Some((side, ticks))
+        self.effects.clear();
+        self.book
+            .cancel(id, &mut self.effects)
+            .map(|order| (order.side, order.tick))
     }
 }
 
-fn acceptable(side: Side, limit: i64, best: i64) -> bool {
-    match side {
-        Side::Buy => best <= limit,
-        Side::Sell => best >= limit,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_rest_match_and_leave() {
+        let mut book = Book::default();
+        assert!(book.rest(1, Side::Sell, 101, 5) && book.rest(2, Side::Sell, 101, 5) && book.rest(3, Side::Buy, 99, 7));
+        assert!(!book.rest(4, Side::Buy, 101, 1), "it would cross");
+        assert!(!book.rest(5, Side::Buy, 0, 1) && !book.rest(1, Side::Buy, 98, 1));
+        assert_eq!(
+            (book.best(Side::Sell), book.best(Side::Buy)),
+            (Some((101, 10)), Some((99, 7)))
+        );
+        assert_eq!(
+            (book.available(Side::Buy, 101, 100), book.would_take(Side::Sell, 100)),
+            (10, false)
+        );
+        let matches = book.take(Side::Buy, i64::MAX, 6);
+        let expected = [
+            Match {
+                maker: 1,
+                ticks: 101,
+                lots: 5,
+                left: 0,
+            },
+            Match {
+                maker: 2,
+                ticks: 101,
+                lots: 1,
+                left: 4,
+            },
+        ];
+        assert_eq!(matches, expected);
+        assert_eq!(book.take(Side::Buy, 0, 6), []);
+        assert_eq!(book.cancel(2), Some((Side::Sell, 101)));
+        assert_eq!(book.cancel(2), None);
+        assert_eq!(
+            (
+                book.lots_at(Side::Sell, 101),
+                book.levels(Side::Buy).collect::<Vec<_>>()
+            ),
+            (0, vec![(99, 7)])
+        );
     }
 }

@@ -166,7 +166,15 @@ impl Crowd {
         }
     }
 
-    fn quote(&mut self, scene: &Scene, maker: usize, side: Side, slot: usize, dice: &mut Dice, actions: &mut Vec<Action>) {
+    fn quote(
+        &mut self,
+        scene: &Scene,
+        maker: usize,
+        side: Side,
+        slot: usize,
+        dice: &mut Dice,
+        actions: &mut Vec<Action>,
+    ) {
         let listing = &scene.market.listing;
         let state = &mut self.makers[maker];
         if let Some((id, _)) = state.slots[index(side)][slot].take() {
@@ -186,7 +194,12 @@ impl Crowd {
         let value = listing.typical_value * dice.between(0.3, 1.4) * (1.0 + 0.4 * slot as f64);
         let lots = listing.lots_worth(value, self.belief);
         let ticks = beside(scene.market, side, listing.ticks_of(price));
-        actions.push(Action::Rest { owner: Owner::Maker { maker, slot }, side, ticks, lots });
+        actions.push(Action::Rest {
+            owner: Owner::Maker { maker, slot },
+            side,
+            ticks,
+            lots,
+        });
     }
 
     /// A passer rests an order; the oldest leaves when there are many.
@@ -203,7 +216,12 @@ impl Crowd {
         };
         let lots = listing.lots_worth(listing.typical_value * dice.between(0.1, 2.0), self.belief);
         let ticks = beside(scene.market, side, listing.ticks_of(price));
-        actions.push(Action::Rest { owner: Owner::Passer, side, ticks, lots });
+        actions.push(Action::Rest {
+            owner: Owner::Passer,
+            side,
+            ticks,
+            lots,
+        });
     }
 
     fn noise(&mut self, scene: &Scene, dice: &mut Dice, actions: &mut Vec<Action>) {
@@ -263,7 +281,11 @@ fn take(scene: &Scene, side: Side, dice: &mut Dice) -> Option<Action> {
     let listing = &scene.market.listing;
     let (best, _) = scene.market.book().best(side.opposite())?;
     let price = listing.price_of(best);
-    let size = if dice.chance(0.06) { dice.between(1.0, 4.0) } else { dice.between(0.02, 0.6) };
+    let size = if dice.chance(0.06) {
+        dice.between(1.0, 4.0)
+    } else {
+        dice.between(0.02, 0.6)
+    };
     let lots = listing.lots_worth(listing.typical_value * size, price);
     let ticks = match side {
         Side::Buy => listing.ticks_of(price * (1.0 + SLIPPAGE)).max(best),

@@ -25,7 +25,11 @@ impl Dice {
 
     /// Uniform in 0..n; 0 when `n` is 0.
     pub fn below(&mut self, n: usize) -> usize {
-        if n == 0 { 0 } else { (self.0.next_u32() as u64 * n as u64 >> 32) as usize }
+        if n == 0 {
+            0
+        } else {
+            (self.0.next_u32() as u64 * n as u64 >> 32) as usize
+        }
     }
 
     /// True with probability `p`.
@@ -65,6 +69,10 @@ mod tests {
         assert!((waits - 2.0).abs() < 0.1, "{waits}");
         assert_eq!(one.below(0), 0);
         assert!((0..1000).all(|_| one.below(3) < 3));
-        assert!((0..1000).map(|_| one.between(2.0, 3.0)).all(|x| (2.0..3.0).contains(&x)));
+        assert!(
+            (0..1000)
+                .map(|_| one.between(2.0, 3.0))
+                .all(|x| (2.0..3.0).contains(&x))
+        );
     }
 }

@@ -61,14 +61,22 @@ impl Effects {
     pub(super) fn report<T>(&mut self, symbol: usize, time: i64, report: impl FnOnce(&mut Vec<MarketEvent>) -> T) -> T {
         let mut events = Vec::new();
         let result = report(&mut events);
-        self.market.extend(events.into_iter().map(|event| (symbol, time, event)));
+        self.market
+            .extend(events.into_iter().map(|event| (symbol, time, event)));
         result
     }
 
     pub(super) fn execution(&mut self, ledger: &Ledger, account: &str, id: u64, execution: Execution, time: i64) {
         if let Some(order) = ledger.account(account).and_then(|state| state.orders.get(&id)) {
-            let kind = UserEventKind::Execution { order: Box::new(order.clone()), execution };
-            self.user.push(UserEvent { account: account.to_owned(), time, kind });
+            let kind = UserEventKind::Execution {
+                order: Box::new(order.clone()),
+                execution,
+            };
+            self.user.push(UserEvent {
+                account: account.to_owned(),
+                time,
+                kind,
+            });
         }
     }
 
@@ -76,7 +84,11 @@ impl Effects {
         if let Some(state) = ledger.account(account) {
             let assets = [listing.base.as_str(), super::listing::QUOTE];
             let balances = assets.map(|asset| (asset.to_owned(), state.balance(asset))).to_vec();
-            self.user.push(UserEvent { account: account.to_owned(), time, kind: UserEventKind::Position(balances) });
+            self.user.push(UserEvent {
+                account: account.to_owned(),
+                time,
+                kind: UserEventKind::Position(balances),
+            });
         }
     }
 }

@@ -90,7 +90,10 @@ impl Account {
 
     /// Open orders, of one symbol or of all, oldest first within a symbol.
     pub fn open_orders<'a>(&'a self, symbol: Option<&'a str>) -> impl Iterator<Item = &'a Order> {
-        let chosen = self.open.iter().filter(move |(name, _)| symbol.is_none_or(|wanted| wanted == name.as_str()));
+        let chosen = self
+            .open
+            .iter()
+            .filter(move |(name, _)| symbol.is_none_or(|wanted| wanted == name.as_str()));
         chosen.flat_map(|(_, ids)| ids.iter().filter_map(|id| self.orders.get(id)))
     }
 
@@ -101,7 +104,8 @@ impl Account {
 
     /// Whether an open order of the symbol has this client id.
     pub fn has_open_client_id(&self, symbol: &str, client_id: &str) -> bool {
-        self.open_by_client.contains_key(&(symbol.to_owned(), client_id.to_owned()))
+        self.open_by_client
+            .contains_key(&(symbol.to_owned(), client_id.to_owned()))
     }
 
     /// An order of the symbol: of several with one client id the open one, else the latest.
@@ -110,7 +114,10 @@ impl Account {
             OrderKey::Id(id) => *id,
             OrderKey::Client(client_id) => {
                 let name = (symbol.to_owned(), client_id.clone());
-                *self.open_by_client.get(&name).or_else(|| self.latest_by_client.get(&name))?
+                *self
+                    .open_by_client
+                    .get(&name)
+                    .or_else(|| self.latest_by_client.get(&name))?
             }
         };
         self.orders.get(&id).filter(|order| order.symbol == symbol)
@@ -155,7 +162,9 @@ impl Account {
     }
 
     fn forget_oldest(&mut self) {
-        let Some(order) = self.closed.pop_front().and_then(|id| self.orders.remove(&id)) else { return };
+        let Some(order) = self.closed.pop_front().and_then(|id| self.orders.remove(&id)) else {
+            return;
+        };
         let name = (order.symbol, order.client_id);
         if self.latest_by_client.get(&name) == Some(&order.id) {
             self.latest_by_client.remove(&name);
@@ -232,7 +241,12 @@ impl Ledger {
                 account.updated = order.created;
             }
             Record::Filled { fill, unlocked } => self.fill(fill, *unlocked),
-            Record::Closed { account, order, status, time } => self.close(account, *order, *status, *time),
+            Record::Closed {
+                account,
+                order,
+                status,
+                time,
+            } => self.close(account, *order, *status, *time),
         }
     }
 
@@ -282,9 +296,15 @@ impl Ledger {
     }
 
     fn close(&mut self, account: &str, id: u64, status: Status, time: i64) {
-        let Some(state) = self.accounts.get_mut(account) else { return };
-        let Some(side) = state.orders.get(&id).map(|order| order.side) else { return };
-        let Some((symbol, released)) = state.close(id, status, time, self.kept) else { return };
+        let Some(state) = self.accounts.get_mut(account) else {
+            return;
+        };
+        let Some(side) = state.orders.get(&id).map(|order| order.side) else {
+            return;
+        };
+        let Some((symbol, released)) = state.close(id, status, time, self.kept) else {
+            return;
+        };
         state.updated = time;
         let (base, quote) = &self.pairs[&symbol];
         let asset = if side == Side::Buy { quote.clone() } else { base.clone() };

@@ -157,10 +157,12 @@ fn decimals(price: f64) -> (u32, u32) {
 
 /// The name of the n-th invented base: three syllables of a fixed list, so that names never depend on the seed.
 fn invented(n: usize) -> String {
-    const FIRST: [&str; 16] =
-        ["AR", "BO", "CY", "DEL", "EX", "FOR", "GAL", "HEX", "ION", "JU", "KY", "LUM", "MOR", "NOV", "ORB", "PRI"];
-    const LAST: [&str; 16] =
-        ["A", "BIT", "CO", "DA", "EN", "FI", "GO", "IX", "KA", "LO", "MA", "NET", "OX", "RA", "SY", "TU"];
+    const FIRST: [&str; 16] = [
+        "AR", "BO", "CY", "DEL", "EX", "FOR", "GAL", "HEX", "ION", "JU", "KY", "LUM", "MOR", "NOV", "ORB", "PRI",
+    ];
+    const LAST: [&str; 16] = [
+        "A", "BIT", "CO", "DA", "EN", "FI", "GO", "IX", "KA", "LO", "MA", "NET", "OX", "RA", "SY", "TU",
+    ];
     let (first, last) = (n % 16, (n * 7 + n / 16 * 3) % 16);
     let suffix = n / 256;
     let name = format!("{}{}", FIRST[first], LAST[last]);
@@ -210,10 +212,19 @@ mod tests {
         let names: BTreeSet<&str> = listings.iter().map(|listing| listing.symbol.as_str()).collect();
         assert_eq!(names.len(), listings.len());
         for listing in &listings {
-            assert!(listing.symbol.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()));
+            assert!(
+                listing
+                    .symbol
+                    .bytes()
+                    .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+            );
             assert!(listing.price_decimals + listing.lot_decimals <= DECIMALS);
             let ticks = listing.ticks_of(listing.start_price);
-            assert!(ticks >= 100, "{}: a tick is more than a hundredth of the price", listing.symbol);
+            assert!(
+                ticks >= 100,
+                "{}: a tick is more than a hundredth of the price",
+                listing.symbol
+            );
             assert_eq!(listing.value(1, 1), listing.tick() * listing.lot() / ONE);
             assert!((listing.price_of(ticks) / listing.start_price - 1.0).abs() < 0.01);
             assert!(listing.max_price() > Atoms::from(ticks) * listing.tick() * 10);

@@ -143,7 +143,10 @@ pub struct Market {
 impl Market {
     /// An empty market whose ids begin at `first_id` and whose candles begin with `past`.
     pub fn new(listing: Listing, first_id: u64, now: i64, ticks: i64, past: &[Bar]) -> Self {
-        let mut series: Vec<Series> = Interval::ALL.iter().map(|each| Series::new(*each, now, ticks)).collect();
+        let mut series: Vec<Series> = Interval::ALL
+            .iter()
+            .map(|each| Series::new(*each, now, ticks))
+            .collect();
         for each in series.iter_mut().filter(|each| each.interval() != Interval::S1) {
             past.iter().for_each(|bar| each.absorb(bar));
             each.roll(now, |_| ());
@@ -214,7 +217,11 @@ impl Market {
     pub fn average_ticks(&self) -> i64 {
         let recent = self.bars(Interval::M1).rev().take(5);
         let (turnover, volume) = recent.fold((0, 0), |(t, v), bar| (t + bar.turnover, v + i128::from(bar.volume)));
-        if volume == 0 { self.last_ticks } else { (turnover / volume) as i64 }
+        if volume == 0 {
+            self.last_ticks
+        } else {
+            (turnover / volume) as i64
+        }
     }
 
     /// Takes up to `lots` at `limit` or better.
@@ -232,7 +239,12 @@ impl Market {
                 self.owners.get(&matched.maker).cloned()
             };
             let owner = owner.expect("every resting order has an owner");
-            trades.push(Trade { owner, maker: matched.maker, left: matched.left, print });
+            trades.push(Trade {
+                owner,
+                maker: matched.maker,
+                left: matched.left,
+                print,
+            });
             match &mut running {
                 Some(aggregate) if aggregate.ticks == print.ticks => {
                     aggregate.last = print.id;
@@ -260,7 +272,13 @@ impl Market {
         self.next_trade += 1;
         self.trades += 1;
         self.last_ticks = ticks;
-        let print = Print { id: self.next_trade, ticks, lots, time, buyer_made: taker == Side::Sell };
+        let print = Print {
+            id: self.next_trade,
+            ticks,
+            lots,
+            time,
+            buyer_made: taker == Side::Sell,
+        };
         for series in &mut self.series {
             series.trade(print.id, ticks, lots, taker == Side::Buy);
         }
@@ -282,16 +300,21 @@ impl Market {
         events.push(MarketEvent::Aggregate(aggregate));
     }
 
-    /// Adds a resting order that does not cross.
-    pub fn rest(&mut self, id: u64, owner: Owner, side: Side, ticks: i64, lots: i64) {
-        self.book.rest(id, side, ticks, lots);
-        self.owners.insert(id, owner);
-        self.changed(side, ticks);
+    /// Adds a resting order; false when it would cross, or the book is full.
+    pub fn rest(&mut self, id: u64, owner: Owner, side: Side, ticks: i64, lots: i64) -> bool {
+        let rests = self.book.rest(id, side, ticks, lots);
+        if rests {
+            self.owners.insert(id, owner);
+            self.changed(side, ticks);
+        }
+        rests
     }
 
     /// Removes a resting order; false when it no longer rests.
     pub fn cancel(&mut self, id: u64) -> bool {
-        let Some((side, ticks)) = self.book.cancel(id) else { return false };
+        let Some((side, ticks)) = self.book.cancel(id) else {
+            return false;
+        };
         self.owners.remove(&id);
         self.changed(side, ticks);
         true
@@ -305,10 +328,16 @@ impl Market {
 
     /// Reports a change of the best bid or ask.
     pub fn report_best(&mut self, events: &mut Vec<MarketEvent>) {
-        let best = Best { bid: self.book.best(Side::Buy), ask: self.book.best(Side::Sell) };
+        let best = Best {
+            bid: self.book.best(Side::Buy),
+            ask: self.book.best(Side::Sell),
+        };
         if best != self.best {
             self.best = best;
-            events.push(MarketEvent::Best { update: self.update, best });
+            events.push(MarketEvent::Best {
+                update: self.update,
+                best,
+            });
         }
     }
 
@@ -324,7 +353,12 @@ impl Market {
             levels.push((ticks, self.book.lots_at(side, ticks)));
         }
         bids.reverse();
-        events.push(MarketEvent::Depth { first: self.flushed + 1, last: self.update, bids, asks });
+        events.push(MarketEvent::Depth {
+            first: self.flushed + 1,
+            last: self.update,
+            bids,
+            asks,
+        });
         self.flushed = self.update;
     }
 
@@ -332,9 +366,19 @@ impl Market {
     pub fn report_bars(&mut self, now: i64, running: bool, events: &mut Vec<MarketEvent>) {
         for series in &mut self.series {
             let interval = series.interval();
-            series.roll(now, |bar| events.push(MarketEvent::Kline { interval, bar: *bar, closed: true }));
+            series.roll(now, |bar| {
+                events.push(MarketEvent::Kline {
+                    interval,
+                    bar: *bar,
+                    closed: true,
+                })
+            });
             if let Some(bar) = running.then(|| series.take_touched()).flatten() {
-                events.push(MarketEvent::Kline { interval, bar, closed: false });
+                events.push(MarketEvent::Kline {
+                    interval,
+                    bar,
+                    closed: false,
+                });
             }
         }
     }

@@ -17,3 +17,6 @@ pub mod terms;
 pub mod units;
 pub mod value;
 pub mod venue;
+
+#[cfg(test)]
+mod tests;

@@ -1,48 +1,8 @@
 //! Orders of API accounts, and what becomes of them.
 
 use super::units::Atoms;
+pub use domain::{OrderType, Side, TimeInForce};
 use serde::{Deserialize, Serialize};
-
-/// Buy or sell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Side {
-    /// Takes base, gives quote.
-    Buy,
-    /// Gives base, takes quote.
-    Sell,
-}
-
-impl Side {
-    /// The other side.
-    pub fn opposite(self) -> Self {
-        match self {
-            Side::Buy => Side::Sell,
-            Side::Sell => Side::Buy,
-        }
-    }
-}
-
-/// How an order is priced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum OrderKind {
-    /// At its price or better.
-    Limit,
-    /// At any price, at once.
-    Market,
-    /// At its price, and never as the taker.
-    LimitMaker,
-}
-
-/// How long an order waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Lifetime {
-    /// Until cancelled.
-    Gtc,
-    /// What does not fill at once expires.
-    Ioc,
-    /// Fills at once and whole, or expires.
-    Fok,
-}
 
 /// Where an order stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,9 +40,9 @@ pub struct Order {
     /// Buy or sell.
     pub side: Side,
     /// How it is priced.
-    pub kind: OrderKind,
+    pub kind: OrderType,
     /// How long it waits.
-    pub lifetime: Lifetime,
+    pub time_in_force: TimeInForce,
     /// Limit price; zero for a market order.
     pub price: Atoms,
     /// Ordered base quantity; for a market order by value what filled.
@@ -155,7 +115,7 @@ pub enum Terms {
         /// Base quantity.
         quantity: Atoms,
         /// How long it waits.
-        lifetime: Lifetime,
+        time_in_force: TimeInForce,
     },
     /// `LIMIT_MAKER`
     LimitMaker {

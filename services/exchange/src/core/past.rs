@@ -30,7 +30,14 @@ pub fn minutes(listings: &[Listing], opening: &[f64], now: i64, dice: &mut Dice)
     let series = |(listing, walk): (&Listing, Vec<f64>)| {
         let ticks: Vec<i64> = walk.iter().rev().map(|value| listing.ticks_of(*value)).collect();
         (0..MINUTES)
-            .map(|minute| bar(listing, start + minute as i64 * length, &ticks[minute * STEPS..=(minute + 1) * STEPS], dice))
+            .map(|minute| {
+                bar(
+                    listing,
+                    start + minute as i64 * length,
+                    &ticks[minute * STEPS..=(minute + 1) * STEPS],
+                    dice,
+                )
+            })
             .collect()
     };
     listings.iter().zip(walks).map(series).collect()

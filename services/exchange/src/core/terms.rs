@@ -2,7 +2,7 @@
 
 use super::listing::{Listing, QUOTE};
 use super::market::Market;
-use super::order::{Lifetime, NewOrder, OrderKind, Refusal, Side, Terms};
+use super::order::{NewOrder, OrderType, Refusal, Side, Terms, TimeInForce};
 use super::units::{Atoms, ONE};
 use super::venue::Venue;
 
@@ -19,9 +19,9 @@ pub const PERCENT_PRICE: Atoms = 5;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checked {
     /// How it is priced.
-    pub kind: OrderKind,
+    pub kind: OrderType,
     /// How long it waits.
-    pub lifetime: Lifetime,
+    pub time_in_force: TimeInForce,
     /// Limit price, zero for a market order.
     pub price: Atoms,
     /// Worst acceptable price in ticks.
@@ -45,10 +45,18 @@ pub fn check(venue: &Venue, new: &NewOrder) -> Result<Checked, Refusal> {
     let market = &venue.markets()[new.symbol];
     let account = venue.ledger().account(&new.account).ok_or(Refusal::NoSuchAccount)?;
     let mut checked = match new.terms {
-        Terms::Limit { price, quantity, lifetime } => limit(market, new.side, price, quantity, lifetime)?,
+        Terms::Limit {
+            price,
+            quantity,
+            time_in_force,
+        } => limit(market, new.side, price, quantity, time_in_force)?,
         Terms::LimitMaker { price, quantity } => {
-            let terms = limit(market, new.side, price, quantity, Lifetime::Gtc)?;
-            Checked { kind: OrderKind::LimitMaker, must_not_take: true, ..terms }
+            let terms = limit(market, new.side, price, quantity, TimeInForce::Gtc)?;
+            Checked {
+                kind: OrderType::LimitMaker,
+                must_not_take: true,
+                ..terms
+            }
         }
         Terms::Market { quantity } => by_quantity(market, new.side, quantity)?,
         Terms::MarketByValue { value } => by_value(market, new.side, value)?,
@@ -57,19 +65,23 @@ pub fn check(venue: &Venue, new: &NewOrder) -> Result<Checked, Refusal> {
     if checked.rests && account.open_count(symbol) >= venue.options().max_open_orders {
         return Err(Refusal::Filter("MAX_NUM_ORDERS"));
     }
-    if new.client_id.as_deref().is_some_and(|id| account.has_open_client_id(symbol, id)) {
+    if new
+        .client_id
+        .as_deref()
+        .is_some_and(|id| account.has_open_client_id(symbol, id))
+    {
         return Err(Refusal::DuplicateOrder);
     }
     let lots = Atoms::from(checked.lots);
     let (asset, needed) = match new.side {
         Side::Sell => (market.listing.base.as_str(), lots * market.listing.lot()),
-        Side::Buy if checked.kind == OrderKind::Market => (QUOTE, cost(market, checked.lots)),
+        Side::Buy if checked.kind == OrderType::Market => (QUOTE, cost(market, checked.lots)),
         Side::Buy => (QUOTE, lots * Atoms::from(checked.limit) * market.listing.unit_value()),
     };
     if account.balance(asset).free < needed {
         return Err(Refusal::InsufficientBalance);
     }
-    if checked.kind != OrderKind::Market {
+    if checked.kind != OrderType::Market {
         checked.locked = needed;
     }
     if checked.must_not_take && market.book().would_take(new.side, checked.limit) {
@@ -78,7 +90,13 @@ pub fn check(venue: &Venue, new: &NewOrder) -> Result<Checked, Refusal> {
     Ok(checked)
 }
 
-fn limit(market: &Market, side: Side, price: Atoms, quantity: Atoms, lifetime: Lifetime) -> Result<Checked, Refusal> {
+fn limit(
+    market: &Market,
+    side: Side,
+    price: Atoms,
+    quantity: Atoms,
+    time_in_force: TimeInForce,
+) -> Result<Checked, Refusal> {
     let listing = &market.listing;
     if price <= 0 || price % listing.tick() != 0 || price > listing.max_price() {
         return Err(Refusal::Filter("PRICE_FILTER"));
@@ -91,17 +109,17 @@ fn limit(market: &Market, side: Side, price: Atoms, quantity: Atoms, lifetime: L
     // both fit: the price is below max_price, which is far fewer ticks than an i64 holds
     let limit = (price / listing.tick()) as i64;
     notional(listing.value(limit, lots))?;
-    let fills_whole = lifetime != Lifetime::Fok || available(market, side, limit) >= lots;
+    let fills_whole = time_in_force != TimeInForce::Fok || market.book().available(side, limit, lots) >= lots;
     Ok(Checked {
-        kind: OrderKind::Limit,
-        lifetime,
+        kind: OrderType::Limit,
+        time_in_force,
         price,
         limit,
         lots,
         take: if fills_whole { lots } else { 0 },
         quote_quantity: 0,
         locked: 0,
-        rests: lifetime == Lifetime::Gtc,
+        rests: time_in_force == TimeInForce::Gtc,
         must_not_take: false,
     })
 }
@@ -140,8 +158,8 @@ fn by_value(market: &Market, side: Side, value: Atoms) -> Result<Checked, Refusa
 
 fn at_market(side: Side, lots: i64, quote_quantity: Atoms) -> Checked {
     Checked {
-        kind: OrderKind::Market,
-        lifetime: Lifetime::Gtc,
+        kind: OrderType::Market,
+        time_in_force: TimeInForce::Gtc,
         price: 0,
         limit: if side == Side::Buy { i64::MAX } else { 1 },
         lots,
@@ -161,13 +179,11 @@ fn lots(listing: &Listing, quantity: Atoms, most: Atoms, filter: &'static str) -
 }
 
 fn notional(value: Atoms) -> Result<(), Refusal> {
-    if (MIN_NOTIONAL..=MAX_NOTIONAL).contains(&value) { Ok(()) } else { Err(Refusal::Filter("NOTIONAL")) }
-}
-
-/// Lots that a taker finds at `limit` or better.
-fn available(market: &Market, side: Side, limit: i64) -> i64 {
-    let acceptable = |(ticks, _): &(i64, i64)| if side == Side::Buy { *ticks <= limit } else { *ticks >= limit };
-    market.book().levels(side.opposite()).take_while(acceptable).map(|(_, lots)| lots).sum()
+    if (MIN_NOTIONAL..=MAX_NOTIONAL).contains(&value) {
+        Ok(())
+    } else {
+        Err(Refusal::Filter("NOTIONAL"))
+    }
 }
 
 /// What buying `lots` from the book costs, as far as the book reaches.

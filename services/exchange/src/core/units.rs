@@ -37,7 +37,10 @@ pub fn parse(text: &str) -> Result<Atoms, DecimalFault> {
     if fraction[kept..].bytes().any(|byte| byte != b'0') {
         return Err(DecimalFault::TooPrecise);
     }
-    let number = |part: &str| part.bytes().fold(0, |sum: Atoms, byte| sum * 10 + Atoms::from(byte - b'0'));
+    let number = |part: &str| {
+        part.bytes()
+            .fold(0, |sum: Atoms, byte| sum * 10 + Atoms::from(byte - b'0'))
+    };
     let padding = 10_i128.pow(DECIMALS - kept as u32);
     Ok(number(whole) * ONE + number(&fraction[..kept]) * padding)
 }

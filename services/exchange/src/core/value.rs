@@ -175,7 +175,10 @@ mod tests {
         assert_eq!(regimes.len(), 3, "every regime is visited");
         assert!(correlation(&returns[0], &returns[1]) > 0.3);
         let sizes: Vec<f64> = returns[0].iter().map(|r| r.abs()).collect();
-        assert!(correlation(&sizes[1..], &sizes[..sizes.len() - 1]) > 0.05, "volatility clusters");
+        assert!(
+            correlation(&sizes[1..], &sizes[..sizes.len() - 1]) > 0.05,
+            "volatility clusters"
+        );
         for (symbol, value) in start.iter().enumerate() {
             let ratio = values.get(symbol) / value;
             assert!((0.2..5.0).contains(&ratio), "{ratio}");

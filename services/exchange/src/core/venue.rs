@@ -85,7 +85,10 @@ pub struct Venue {
 /// An empty ledger for the symbols of `options`, to fold a journal into.
 pub fn ledger(options: &Options) -> Ledger {
     let pair = |listing: Listing| -> (String, Pair) { (listing.symbol, (listing.base, QUOTE.to_owned())) };
-    Ledger::new(listing::catalogue(options.symbols).into_iter().map(pair).collect(), options.kept)
+    Ledger::new(
+        listing::catalogue(options.symbols).into_iter().map(pair).collect(),
+        options.kept,
+    )
 }
 
 impl Venue {
@@ -93,7 +96,12 @@ impl Venue {
     pub fn open(options: Options, mut ledger: Ledger, now: i64, effects: &mut Effects) -> Self {
         let listings = listing::catalogue(options.symbols);
         let first_id = ledger.id_ceiling;
-        for record in [Record::Started, Record::Ids { ceiling: first_id + IDS_RESERVED }] {
+        for record in [
+            Record::Started,
+            Record::Ids {
+                ceiling: first_id + IDS_RESERVED,
+            },
+        ] {
             ledger.fold(&record);
             effects.records.push(record);
         }
@@ -121,7 +129,12 @@ impl Venue {
         };
         venue.reopen_orders(effects);
         for symbol in 0..venue.markets.len() {
-            let scene = Scene { market: &venue.markets[symbol], value: opening[symbol], heat: 1.0, now };
+            let scene = Scene {
+                market: &venue.markets[symbol],
+                value: opening[symbol],
+                heat: 1.0,
+                now,
+            };
             let actions = venue.crowds[symbol].open(&scene, &mut venue.dice);
             venue.perform(symbol, actions, now, effects);
         }
@@ -131,19 +144,22 @@ impl Venue {
 
     /// Puts the accounts' open orders back into the books, in the order of their ids.
     fn reopen_orders(&mut self, effects: &mut Effects) {
-        let open = self.ledger.accounts().flat_map(|(_, account)| account.open_orders(None).cloned());
+        let open = self
+            .ledger
+            .accounts()
+            .flat_map(|(_, account)| account.open_orders(None).cloned());
         let mut open: Vec<Order> = open.collect();
         open.sort_by_key(|order| order.id);
         for order in open {
-            let symbol = self.symbol(&order.symbol).expect("the ledger holds listed symbols alone");
+            let symbol = self
+                .symbol(&order.symbol)
+                .expect("the ledger holds listed symbols alone");
             let listing = &self.markets[symbol].listing;
             let (tick, lot, left) = (listing.tick(), listing.lot(), order.quantity - order.executed);
             let ticks = (order.price / tick) as i64;
             let fits = order.price % tick == 0 && left % lot == 0 && left > 0;
-            if fits && !self.markets[symbol].book().would_take(order.side, ticks) {
-                let owner = Owner::Account(order.account.clone());
-                self.markets[symbol].rest(order.id, owner, order.side, ticks, (left / lot) as i64);
-            } else {
+            let owner = Owner::Account(order.account.clone());
+            if !fits || !self.markets[symbol].rest(order.id, owner, order.side, ticks, (left / lot) as i64) {
                 self.close(&order.account, order.id, Status::Expired, self.now, effects);
             }
         }
@@ -182,7 +198,13 @@ impl Venue {
     /// Opens an account with what it owns; nothing happens when it exists.
     pub fn open_account(&mut self, account: &str, balances: BTreeMap<String, Atoms>, effects: &mut Effects) {
         if self.ledger.account(account).is_none() {
-            self.record(Record::Opened { account: account.to_owned(), balances }, effects);
+            self.record(
+                Record::Opened {
+                    account: account.to_owned(),
+                    balances,
+                },
+                effects,
+            );
         }
     }
 
@@ -193,7 +215,9 @@ impl Venue {
             self.slice = now - now.rem_euclid(SLICE) - SLICE;
             for symbol in 0..self.markets.len() {
                 self.crowds[symbol].next = self.crowds[symbol].next.max(self.slice);
-                effects.report(symbol, self.slice, |events| self.markets[symbol].report_bars(self.slice, false, events));
+                effects.report(symbol, self.slice, |events| {
+                    self.markets[symbol].report_bars(self.slice, false, events)
+                });
             }
         }
         while self.slice + SLICE <= now {
@@ -211,7 +235,9 @@ impl Venue {
         }
         for symbol in 0..self.markets.len() {
             if on_second {
-                effects.report(symbol, time, |events| self.markets[symbol].report_bars(time, true, events));
+                effects.report(symbol, time, |events| {
+                    self.markets[symbol].report_bars(time, true, events)
+                });
             }
             while self.crowds[symbol].next <= time {
                 let scene = Scene {
@@ -239,9 +265,20 @@ impl Venue {
     }
 
     fn reserve_ids(&mut self, effects: &mut Effects) {
-        let highest = self.markets.iter().map(Market::highest_id).max().unwrap_or(0).max(self.next_id);
+        let highest = self
+            .markets
+            .iter()
+            .map(Market::highest_id)
+            .max()
+            .unwrap_or(0)
+            .max(self.next_id);
         if highest + IDS_LEFT > self.ledger.id_ceiling {
-            self.record(Record::Ids { ceiling: highest + IDS_RESERVED }, effects);
+            self.record(
+                Record::Ids {
+                    ceiling: highest + IDS_RESERVED,
+                },
+                effects,
+            );
         }
     }
 
@@ -251,12 +288,16 @@ impl Venue {
                 Action::Cancel(id) => {
                     self.markets[symbol].cancel(id);
                 }
-                Action::Rest { owner, side, ticks, lots } => {
-                    let market = &mut self.markets[symbol];
-                    if ticks >= 1 && !market.book().would_take(side, ticks) {
-                        self.next_id += 1;
-                        market.rest(self.next_id, owner.clone(), side, ticks, lots);
-                        self.crowds[symbol].rested(&owner, side, self.next_id, ticks);
+                Action::Rest {
+                    owner,
+                    side,
+                    ticks,
+                    lots,
+                } => {
+                    let id = self.next_id + 1;
+                    if self.markets[symbol].rest(id, owner.clone(), side, ticks, lots) {
+                        self.next_id = id;
+                        self.crowds[symbol].rested(&owner, side, id, ticks);
                     }
                 }
                 Action::Take { side, ticks, lots } => {
@@ -279,12 +320,22 @@ impl Venue {
         effects: &mut Effects,
     ) -> Vec<Fill> {
         let mut fills = Vec::new();
-        let trades = effects.report(symbol, time, |events| self.markets[symbol].take(side, limit, lots, time, events));
+        let trades = effects.report(symbol, time, |events| {
+            self.markets[symbol].take(side, limit, lots, time, events)
+        });
         for trade in trades {
             let (ticks, lots) = (trade.print.ticks, trade.print.lots);
             match &trade.owner {
                 Owner::Account(name) => {
-                    self.fill(symbol, (name, trade.maker), true, trade.print.id, (ticks, lots), time, effects);
+                    self.fill(
+                        symbol,
+                        (name, trade.maker),
+                        true,
+                        trade.print.id,
+                        (ticks, lots),
+                        time,
+                        effects,
+                    );
                     effects.position(&self.ledger, name, &self.markets[symbol].listing, time);
                 }
                 of_the_crowd => self.crowds[symbol].filled(of_the_crowd, side.opposite(), lots, trade.left),
@@ -313,11 +364,18 @@ impl Venue {
         let quantity = Atoms::from(lots) * listing.lot();
         let value = listing.value(ticks, lots);
         let (received, unlocked) = match order.side {
-            Side::Buy => (quantity, Atoms::from(lots) * (order.price / listing.tick()) * listing.unit_value()),
+            Side::Buy => (
+                quantity,
+                Atoms::from(lots) * (order.price / listing.tick()) * listing.unit_value(),
+            ),
             Side::Sell if order.locked > 0 => (value, quantity),
             Side::Sell => (value, 0),
         };
-        let rate = if maker { self.options.maker_fee_bps } else { self.options.taker_fee_bps };
+        let rate = if maker {
+            self.options.maker_fee_bps
+        } else {
+            self.options.taker_fee_bps
+        };
         let fill = Fill {
             account: account.to_owned(),
             symbol: order.symbol.clone(),
@@ -332,17 +390,39 @@ impl Venue {
             time,
         };
         let full = order.executed + quantity == order.quantity;
-        self.record(Record::Filled { fill: fill.clone(), unlocked }, effects);
+        self.record(
+            Record::Filled {
+                fill: fill.clone(),
+                unlocked,
+            },
+            effects,
+        );
         if full {
             let account = account.to_owned();
-            self.record(Record::Closed { account, order: id, status: Status::Filled, time }, effects);
+            self.record(
+                Record::Closed {
+                    account,
+                    order: id,
+                    status: Status::Filled,
+                    time,
+                },
+                effects,
+            );
         }
         effects.execution(&self.ledger, account, id, Execution::Trade(fill.clone()), time);
         Some(fill)
     }
 
     fn close(&mut self, account: &str, id: u64, status: Status, time: i64, effects: &mut Effects) {
-        self.record(Record::Closed { account: account.to_owned(), order: id, status, time }, effects);
+        self.record(
+            Record::Closed {
+                account: account.to_owned(),
+                order: id,
+                status,
+                time,
+            },
+            effects,
+        );
         if status == Status::Expired {
             effects.execution(&self.ledger, account, id, Execution::Expired, time);
         }
@@ -367,20 +447,35 @@ impl Venue {
         effects.execution(&self.ledger, account, id, Execution::New, time);
         let mut fills = Vec::new();
         if !checked.must_not_take {
-            fills = self.execute(symbol, Some((account, id)), new.side, checked.limit, checked.take, time, effects);
+            fills = self.execute(
+                symbol,
+                Some((account, id)),
+                new.side,
+                checked.limit,
+                checked.take,
+                time,
+                effects,
+            );
         }
         let listing = &self.markets[symbol].listing;
         let filled: Atoms = fills.iter().map(|fill| fill.quantity).sum();
         let left = checked.lots - (filled / listing.lot()) as i64;
-        if left > 0 && checked.rests {
-            self.markets[symbol].rest(id, Owner::Account(account.to_owned()), new.side, checked.limit, left);
-        } else if left > 0 {
+        let owner = Owner::Account(account.to_owned());
+        let rests = left > 0 && checked.rests && self.markets[symbol].rest(id, owner, new.side, checked.limit, left);
+        if left > 0 && !rests {
             self.close(account, id, Status::Expired, time, effects);
         }
         effects.position(&self.ledger, account, &self.markets[symbol].listing, time);
         effects.report(symbol, time, |events| self.markets[symbol].report_best(events));
-        let order = self.ledger.account(account).and_then(|state| state.orders.get(&id)).cloned();
-        Ok(Placed { order: order.expect("the order was accepted above"), fills })
+        let order = self
+            .ledger
+            .account(account)
+            .and_then(|state| state.orders.get(&id))
+            .cloned();
+        Ok(Placed {
+            order: order.expect("the order was accepted above"),
+            fills,
+        })
     }
 
     /// Cancels one open order; returns it as it ended.
@@ -396,7 +491,10 @@ impl Venue {
         self.advance(now, effects);
         let name = self.markets[symbol].listing.symbol.clone();
         let state = self.ledger.account(account).ok_or(Refusal::NoSuchAccount)?;
-        let order = state.order(&name, key).filter(|order| order.status.is_open()).ok_or(Refusal::UnknownOrder)?;
+        let order = state
+            .order(&name, key)
+            .filter(|order| order.status.is_open())
+            .ok_or(Refusal::UnknownOrder)?;
         let (id, time) = (order.id, self.now);
         let removed = self.markets[symbol].cancel(id);
         assert!(removed, "an open order rests in its book");
@@ -405,7 +503,11 @@ impl Venue {
         effects.execution(&self.ledger, account, id, Execution::Canceled { client_id }, time);
         effects.position(&self.ledger, account, &self.markets[symbol].listing, time);
         effects.report(symbol, time, |events| self.markets[symbol].report_best(events));
-        let order = self.ledger.account(account).and_then(|state| state.orders.get(&id)).cloned();
+        let order = self
+            .ledger
+            .account(account)
+            .and_then(|state| state.orders.get(&id))
+            .cloned();
         order.ok_or(Refusal::UnknownOrder)
     }
 
@@ -424,7 +526,9 @@ impl Venue {
             return Err(Refusal::UnknownOrder);
         }
         // the crowd may fill one while the time moves to now: that one is no longer to cancel
-        let cancelled = ids.into_iter().map(|id| self.cancel(account, symbol, &OrderKey::Id(id), None, now, effects));
+        let cancelled = ids
+            .into_iter()
+            .map(|id| self.cancel(account, symbol, &OrderKey::Id(id), None, now, effects));
         Ok(cancelled.filter_map(Result::ok).collect())
     }
 }
@@ -437,7 +541,7 @@ fn accepted(checked: &Checked, new: &NewOrder, listing: &Listing, id: u64, time:
         client_id: new.client_id.clone().unwrap_or_else(|| format!("auto-{id}")),
         side: new.side,
         kind: checked.kind,
-        lifetime: checked.lifetime,
+        time_in_force: checked.time_in_force,
         price: checked.price,
         quantity: Atoms::from(checked.lots) * listing.lot(),
         quote_quantity: checked.quote_quantity,

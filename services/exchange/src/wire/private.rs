@@ -4,36 +4,10 @@ use super::millis;
 use crate::core::effects::{Execution, UserEvent, UserEventKind};
 use crate::core::ledger::Account;
 use crate::core::listing::QUOTE;
-use crate::core::order::{Fill, Lifetime, Order, OrderKind, Side, Status};
+use crate::core::order::{Fill, Order, Side, Status};
 use crate::core::units::{Atoms, show};
 use crate::core::venue::Placed;
 use serde_json::{Value, json};
-
-/// `BUY` or `SELL`.
-pub fn side(side: Side) -> &'static str {
-    match side {
-        Side::Buy => "BUY",
-        Side::Sell => "SELL",
-    }
-}
-
-/// The order type's name.
-pub fn kind(kind: OrderKind) -> &'static str {
-    match kind {
-        OrderKind::Limit => "LIMIT",
-        OrderKind::Market => "MARKET",
-        OrderKind::LimitMaker => "LIMIT_MAKER",
-    }
-}
-
-/// The time in force's name.
-pub fn lifetime(lifetime: Lifetime) -> &'static str {
-    match lifetime {
-        Lifetime::Gtc => "GTC",
-        Lifetime::Ioc => "IOC",
-        Lifetime::Fok => "FOK",
-    }
-}
 
 /// The status's name.
 pub fn status(status: Status) -> &'static str {
@@ -66,9 +40,9 @@ pub fn order(order: &Order) -> Value {
         "executedQty": show(order.executed),
         "cummulativeQuoteQty": show(order.executed_value),
         "status": status(order.status),
-        "timeInForce": lifetime(order.lifetime),
-        "type": kind(order.kind),
-        "side": side(order.side),
+        "timeInForce": order.time_in_force.as_str(),
+        "type": order.kind.as_str(),
+        "side": order.side.as_str(),
         "stopPrice": show(0),
         "icebergQty": show(0),
         "time": millis(order.created),
@@ -108,9 +82,9 @@ pub fn placed(placed: &Placed, response: ResponseType) -> Value {
         answer["origQuoteOrderQty"] = show(order.quote_quantity).into();
         answer["cummulativeQuoteQty"] = show(order.executed_value).into();
         answer["status"] = status(order.status).into();
-        answer["timeInForce"] = lifetime(order.lifetime).into();
-        answer["type"] = kind(order.kind).into();
-        answer["side"] = side(order.side).into();
+        answer["timeInForce"] = order.time_in_force.as_str().into();
+        answer["type"] = order.kind.as_str().into();
+        answer["side"] = order.side.as_str().into();
         answer["workingTime"] = millis(order.created).into();
         answer["selfTradePreventionMode"] = "NONE".into();
     }
@@ -145,9 +119,9 @@ pub fn cancelled(order: &Order, client_id: Option<&str>) -> Value {
     answer["origQuoteOrderQty"] = show(order.quote_quantity).into();
     answer["cummulativeQuoteQty"] = show(order.executed_value).into();
     answer["status"] = status(order.status).into();
-    answer["timeInForce"] = lifetime(order.lifetime).into();
-    answer["type"] = kind(order.kind).into();
-    answer["side"] = side(order.side).into();
+    answer["timeInForce"] = order.time_in_force.as_str().into();
+    answer["type"] = order.kind.as_str().into();
+    answer["side"] = order.side.as_str().into();
     answer["selfTradePreventionMode"] = "NONE".into();
     answer
 }
@@ -173,9 +147,11 @@ pub fn trade(fill: &Fill) -> Value {
 
 /// `GET /api/v3/account`
 pub fn account(account: &Account, uid: usize, fees_bps: (u32, u32), omit_zero: bool) -> Value {
-    let shown = account.balances.iter().filter(|(_, held)| !omit_zero || held.free + held.locked != 0);
-    let balance =
-        |(asset, held): (&String, &crate::core::ledger::Balance)| json!({"asset": asset, "free": show(held.free), "locked": show(held.locked)});
+    let shown = account
+        .balances
+        .iter()
+        .filter(|(_, held)| !omit_zero || held.free + held.locked != 0);
+    let balance = |(asset, held): (&String, &crate::core::ledger::Balance)| json!({"asset": asset, "free": show(held.free), "locked": show(held.locked)});
     let rate = |bps: u32| show(Atoms::from(bps) * 10_000);
     json!({
         "makerCommission": fees_bps.0,
@@ -223,8 +199,8 @@ fn report(order: &Order, execution: &Execution, time: i64) -> Value {
         Execution::Expired => ("EXPIRED", None, order.client_id.as_str(), ""),
     };
     let mut report = json!({
-        "e": "executionReport", "E": millis(time), "s": order.symbol, "c": id, "S": side(order.side),
-        "o": kind(order.kind), "f": lifetime(order.lifetime), "q": show(order.quantity), "p": show(order.price),
+        "e": "executionReport", "E": millis(time), "s": order.symbol, "c": id, "S": order.side.as_str(),
+        "o": order.kind.as_str(), "f": order.time_in_force.as_str(), "q": show(order.quantity), "p": show(order.price),
         "P": show(0), "F": show(0), "g": -1, "C": original, "x": name, "X": status(order.status), "r": "NONE",
         "i": order.id, "z": show(order.executed), "Z": show(order.executed_value), "T": millis(time), "I": 0,
         "w": order.status.is_open(), "M": false, "O": millis(order.created), "Q": show(order.quote_quantity),

@@ -27,21 +27,23 @@ pub(super) async fn open(State(api): State<Arc<Api>>, extensions: Extensions, up
     };
     let peer = extensions.get::<ConnectInfo<SocketAddr>>();
     let address = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |ConnectInfo(address)| address.ip());
-    upgrade.max_message_size(connection::MOST_BYTES).on_upgrade(async move |socket| {
-        let (reader, frames) = api.hub.reader(false);
-        let bounds = api.streams;
-        let session = Requests {
-            connected: api.millis(),
-            api,
-            reader: reader.clone(),
-            address,
-            logon: None,
-            subscriptions: BTreeMap::new(),
-            next: 0,
-        };
-        connection::serve(socket, bounds, reader, frames, session).await;
-        drop(place);
-    })
+    upgrade
+        .max_message_size(connection::MOST_BYTES)
+        .on_upgrade(async move |socket| {
+            let (reader, frames) = api.hub.reader(false);
+            let bounds = api.streams;
+            let session = Requests {
+                connected: api.millis(),
+                api,
+                reader: reader.clone(),
+                address,
+                logon: None,
+                subscriptions: BTreeMap::new(),
+                next: 0,
+            };
+            connection::serve(socket, bounds, reader, frames, session).await;
+            drop(place);
+        })
 }
 
 struct Logon {
@@ -70,7 +72,10 @@ fn texts(params: &Map<String, Value>) -> Result<BTreeMap<String, String>, ApiErr
     let text = |(name, value): (&String, &Value)| match value {
         Value::String(text) => Ok((name.clone(), text.clone())),
         Value::Number(_) | Value::Bool(_) => Ok((name.clone(), value.to_string())),
-        _ => Err(ApiError::bad(-1130, format!("Data sent for parameter '{name:.40}' is not valid."))),
+        _ => Err(ApiError::bad(
+            -1130,
+            format!("Data sent for parameter '{name:.40}' is not valid."),
+        )),
     };
     params.iter().map(text).collect()
 }
@@ -88,7 +93,11 @@ impl Requests {
                 self.end(|subscription| subscription.by_logon);
                 Ok(self.status())
             }
-            "session.subscriptions" => Ok(self.subscriptions.keys().map(|id| json!({"subscriptionId": id})).collect()),
+            "session.subscriptions" => Ok(self
+                .subscriptions
+                .keys()
+                .map(|id| json!({"subscriptionId": id}))
+                .collect()),
             "userDataStream.subscribe" => {
                 let logon = self.logon.as_ref().ok_or_else(not_logged_on)?;
                 let account = logon.account.clone();
@@ -108,9 +117,16 @@ impl Requests {
         let api_key = params.required("apiKey")?;
         let key = self.api.accounts.authenticate(Some(api_key), params).await?;
         if !key.may_log_on() {
-            return Err(ApiError { status: 401, ..ApiError::bad(-4056, "HMAC_SHA256 API key is not supported.") });
+            return Err(ApiError {
+                status: 401,
+                ..ApiError::bad(-4056, "HMAC_SHA256 API key is not supported.")
+            });
         }
-        self.logon = Some(Logon { api_key: api_key.to_owned(), account: key.account, since: self.api.millis() });
+        self.logon = Some(Logon {
+            api_key: api_key.to_owned(),
+            account: key.account,
+            since: self.api.millis(),
+        });
         Ok(self.status())
     }
 
@@ -130,7 +146,12 @@ impl Requests {
             return Err(ApiError::bad(-2035, "User Data Stream subscription already active."));
         }
         if self.subscriptions.len() >= MOST_SUBSCRIPTIONS {
-            return Err(ApiError::bad(-1191, format!("Too many subscriptions. Connection may create up to '{MOST_SUBSCRIPTIONS}' subscriptions at a time.")));
+            return Err(ApiError::bad(
+                -1191,
+                format!(
+                    "Too many subscriptions. Connection may create up to '{MOST_SUBSCRIPTIONS}' subscriptions at a time."
+                ),
+            ));
         }
         let id = self.next;
         self.next += 1;
@@ -145,8 +166,8 @@ impl Requests {
             Some(id) => {
                 let id = id.unsigned_abs();
                 let subscription = self.subscriptions.remove(&id);
-                let subscription = subscription
-                    .ok_or_else(|| ApiError::bad(-2036, "User Data Stream subscription not active."))?;
+                let subscription =
+                    subscription.ok_or_else(|| ApiError::bad(-2036, "User Data Stream subscription not active."))?;
                 self.api.hub.unsubscribe_account(&subscription.account, &self.reader);
             }
         }
@@ -173,7 +194,10 @@ impl Requests {
 }
 
 fn not_logged_on() -> ApiError {
-    ApiError { status: 401, ..ApiError::bad(-2015, "Invalid API-key, IP, or permissions for action.") }
+    ApiError {
+        status: 401,
+        ..ApiError::bad(-2015, "Invalid API-key, IP, or permissions for action.")
+    }
 }
 
 impl Session for Requests {

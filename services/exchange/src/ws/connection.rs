@@ -28,7 +28,11 @@ impl Place {
     /// A place, unless all are taken.
     pub(super) fn take(api: &Arc<Api>) -> Option<Self> {
         let most = api.streams.max_connections;
-        let taken = api.connections.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| (now < most).then_some(now + 1));
+        let taken = api
+            .connections
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| {
+                (now < most).then_some(now + 1)
+            });
         taken.is_ok().then(|| Self(api.clone()))
     }
 }
@@ -62,7 +66,10 @@ pub(super) async fn serve(
     }
     session.leave();
     // a reader that is behind may never take the farewell either
-    let farewell = Message::Close(Some(CloseFrame { code: 1008, reason: "disconnected".into() }));
+    let farewell = Message::Close(Some(CloseFrame {
+        code: 1008,
+        reason: "disconnected".into(),
+    }));
     let _ = tokio::time::timeout(std::time::Duration::from_secs(1), sink.send(farewell)).await;
 }
 
@@ -94,7 +101,9 @@ async fn write(sink: &mut SplitSink<WebSocket, Message>, frames: &mut Frames, bo
 /// Reads requests; anything that arrives, a pong too, shows that the reader lives.
 async fn read(stream: &mut SplitStream<WebSocket>, reader: &Reader, session: &mut impl Session, bounds: Bounds) {
     loop {
-        let Ok(Some(Ok(message))) = tokio::time::timeout(bounds.pong, stream.next()).await else { return };
+        let Ok(Some(Ok(message))) = tokio::time::timeout(bounds.pong, stream.next()).await else {
+            return;
+        };
         let answer = match message {
             Message::Text(text) => session.request(&text).await,
             Message::Ping(_) | Message::Pong(_) => continue,

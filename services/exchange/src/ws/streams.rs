@@ -17,7 +17,12 @@ pub(super) async fn plain(
     streams: Option<Path<String>>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    open(api, upgrade, streams.map(|Path(streams)| streams).unwrap_or_default(), false)
+    open(
+        api,
+        upgrade,
+        streams.map(|Path(streams)| streams).unwrap_or_default(),
+        false,
+    )
 }
 
 pub(super) async fn combined(
@@ -26,7 +31,9 @@ pub(super) async fn combined(
     upgrade: WebSocketUpgrade,
 ) -> Response {
     let params = Params::read(query.as_deref().unwrap_or_default(), "");
-    let streams = params.ok().and_then(|params| params.text("streams").ok().flatten().map(str::to_owned));
+    let streams = params
+        .ok()
+        .and_then(|params| params.text("streams").ok().flatten().map(str::to_owned));
     open(api, upgrade, streams.unwrap_or_default(), true)
 }
 
@@ -39,14 +46,21 @@ fn open(api: Arc<Api>, upgrade: WebSocketUpgrade, streams: String, combined: boo
     let Some(place) = Place::take(&api) else {
         return (StatusCode::SERVICE_UNAVAILABLE, "too many connections").into_response();
     };
-    upgrade.max_message_size(connection::MOST_BYTES).on_upgrade(async move |socket| {
-        let (reader, frames) = api.hub.reader(combined);
-        topics.iter().for_each(|topic| api.hub.subscribe(*topic, &reader));
-        let bounds = api.streams;
-        let session = Streams { api, reader: reader.clone(), topics, combined };
-        connection::serve(socket, bounds, reader, frames, session).await;
-        drop(place);
-    })
+    upgrade
+        .max_message_size(connection::MOST_BYTES)
+        .on_upgrade(async move |socket| {
+            let (reader, frames) = api.hub.reader(combined);
+            topics.iter().for_each(|topic| api.hub.subscribe(*topic, &reader));
+            let bounds = api.streams;
+            let session = Streams {
+                api,
+                reader: reader.clone(),
+                topics,
+                combined,
+            };
+            connection::serve(socket, bounds, reader, frames, session).await;
+            drop(place);
+        })
 }
 
 struct Streams {
@@ -62,9 +76,13 @@ struct Fault(u8, String);
 impl Streams {
     fn topics_of(&self, request: &Value) -> Result<Vec<Topic>, Fault> {
         let invalid = |reason: &str| Fault(2, format!("Invalid request: {reason}"));
-        let names = request["params"].as_array().ok_or_else(|| invalid("params must be an array of strings"))?;
+        let names = request["params"]
+            .as_array()
+            .ok_or_else(|| invalid("params must be an array of strings"))?;
         let topic = |name: &Value| {
-            let name = name.as_str().ok_or_else(|| invalid("params must be an array of strings"))?;
+            let name = name
+                .as_str()
+                .ok_or_else(|| invalid("params must be an array of strings"))?;
             self.api.hub.topic(name).ok_or_else(|| invalid("unknown stream"))
         };
         names.iter().map(topic).collect()
@@ -79,7 +97,9 @@ impl Streams {
                 if wanted.len() > self.api.streams.max_streams {
                     return Err(Fault(2, "Invalid request: too many streams".to_owned()));
                 }
-                topics.into_iter().for_each(|topic| self.api.hub.subscribe(topic, &self.reader));
+                topics
+                    .into_iter()
+                    .for_each(|topic| self.api.hub.subscribe(topic, &self.reader));
                 self.topics = wanted;
                 Ok(Value::Null)
             }
@@ -112,6 +132,8 @@ impl Session for Streams {
     }
 
     fn leave(&mut self) {
-        self.topics.iter().for_each(|topic| self.api.hub.unsubscribe(*topic, &self.reader));
+        self.topics
+            .iter()
+            .for_each(|topic| self.api.hub.unsubscribe(*topic, &self.reader));
     }
 }

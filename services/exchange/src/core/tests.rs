@@ -1,0 +1,289 @@
+//! The venue as a whole: determinism, activity, conservation.
+
+use super::listing::QUOTE;
+use super::market::MarketEvent;
+use super::order::{NewOrder, OrderKey, Side, Terms, TimeInForce};
+use super::units::ONE;
+use super::venue::{self, Effects, Options, Venue};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+const START: i64 = 1_700_000_000_000_000;
+
+fn options(symbols: usize, seed: u64) -> Options {
+    Options {
+        symbols,
+        seed,
+        scale: 1.0,
+        maker_fee_bps: 7,
+        taker_fee_bps: 10,
+        max_open_orders: 5,
+        kept: 1_000,
+    }
+}
+
+fn open(options: Options) -> (Venue, Effects) {
+    let mut effects = Effects::default();
+    let mut venue = Venue::open(options.clone(), venue::ledger(&options), START, &mut effects);
+    let balances: BTreeMap<String, i128> = std::iter::once((QUOTE.to_owned(), 1_000_000 * ONE))
+        .chain(
+            venue
+                .markets()
+                .iter()
+                .map(|market| (market.listing.base.clone(), 1_000 * ONE))
+                .collect::<Vec<_>>(),
+        )
+        .collect();
+    for name in ["alice", "bob"] {
+        venue.open_account(name, balances.clone(), &mut effects);
+    }
+    (venue, effects)
+}
+
+fn tape(seed: u64) -> u64 {
+    let (mut venue, _) = open(options(8, seed));
+    let mut hasher = DefaultHasher::new();
+    for step in 1..=300 {
+        let mut effects = Effects::default();
+        venue.advance(START + step * 33_333, &mut effects);
+        format!("{:?}", effects.market).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+#[test]
+fn the_same_seed_makes_the_same_tape() {
+    assert_eq!(tape(5), tape(5));
+    assert_ne!(tape(5), tape(6));
+}
+
+#[test]
+fn the_median_symbol_is_as_busy_as_promised() {
+    let (mut venue, _) = open(options(120, 1));
+    let seconds = 30;
+    let mut changes = vec![0_usize; 120];
+    let mut trades = vec![0_usize; 120];
+    for step in 1..=seconds * 50 {
+        let mut effects = Effects::default();
+        venue.advance(START + step * 20_000, &mut effects);
+        for (symbol, _, event) in &effects.market {
+            match event {
+                MarketEvent::Depth { bids, asks, .. } => changes[*symbol] += bids.len() + asks.len(),
+                MarketEvent::Trade(_) => trades[*symbol] += 1,
+                _ => {}
+            }
+        }
+    }
+    let median = |counts: &mut Vec<usize>| {
+        counts.sort_unstable();
+        counts[counts.len() / 2] as f64 / seconds as f64
+    };
+    let (changes, trades) = (median(&mut changes), median(&mut trades));
+    println!("median level changes a second {changes:.1}, trades a second {trades:.1}");
+    assert!(
+        changes >= 30.0 && trades >= 2.0,
+        "level changes {changes}, trades {trades}"
+    );
+    for market in venue.markets() {
+        let (bid, ask) = (market.book().best(Side::Buy), market.book().best(Side::Sell));
+        assert!(bid.is_some() && ask.is_some() && bid < ask, "{}", market.listing.symbol);
+    }
+}
+
+#[test]
+fn order_flow_tells_where_the_price_goes() {
+    let (mut venue, _) = open(options(20, 2));
+    let (mut product, mut flow_square, mut move_square) = (0.0, 0.0, 0.0);
+    let mut flow = [0.0; 20];
+    let mut mids: Vec<f64> = venue.markets().iter().map(super::market::Market::mid).collect();
+    for second in 1..=600 {
+        let mut effects = Effects::default();
+        venue.advance(START + second * 1_000_000, &mut effects);
+        let before = std::mem::replace(&mut flow, [0.0; 20]);
+        for (symbol, _, event) in &effects.market {
+            if let MarketEvent::Trade(print) = event {
+                flow[*symbol] += if print.buyer_made { -1.0 } else { 1.0 };
+            }
+        }
+        for (symbol, market) in venue.markets().iter().enumerate() {
+            let change = market.mid() / mids[symbol] - 1.0;
+            mids[symbol] = market.mid();
+            product += before[symbol] * change;
+            flow_square += before[symbol] * before[symbol];
+            move_square += change * change;
+        }
+    }
+    let correlation = product / (flow_square * move_square).sqrt();
+    assert!(correlation > 0.02, "{correlation}");
+}
+
+#[test]
+fn a_long_pause_is_not_made_up_for() {
+    let (mut venue, _) = open(options(2, 1));
+    let mut effects = Effects::default();
+    venue.advance(START + 3_600_000_000, &mut effects);
+    assert!(effects.market.len() < 4_000, "{}", effects.market.len());
+    venue.advance(START, &mut effects);
+    assert_eq!(venue.now(), START + 3_600_000_000);
+}
+
+#[test]
+fn open_orders_are_bounded() {
+    let (mut venue, mut effects) = open(options(1, 1));
+    let price = i128::from(venue.markets()[0].last_ticks()) * 1_000_000 / 2;
+    let terms = Terms::Limit {
+        price,
+        quantity: ONE / 100,
+        time_in_force: TimeInForce::Gtc,
+    };
+    let order = NewOrder {
+        account: "alice".into(),
+        symbol: 0,
+        client_id: None,
+        side: Side::Buy,
+        terms,
+    };
+    for _ in 0..5 {
+        assert!(venue.place(&order, START, &mut effects).is_ok());
+    }
+    let refused = venue.place(&order, START, &mut effects);
+    assert_eq!(refused, Err(super::order::Refusal::Filter("MAX_NUM_ORDERS")));
+    assert_eq!(
+        venue
+            .cancel_all("alice", 0, START, &mut effects)
+            .map(|orders| orders.len()),
+        Ok(5)
+    );
+    let nobody = NewOrder {
+        account: "nobody".into(),
+        ..order
+    };
+    assert_eq!(venue.check(&nobody), Err(super::order::Refusal::NoSuchAccount));
+    assert!(venue.cancel_all("nobody", 0, START, &mut effects).is_err());
+    assert!(
+        venue
+            .cancel("nobody", 0, &OrderKey::Id(1), None, START, &mut effects)
+            .is_err()
+    );
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Place {
+        bob: bool,
+        buy: bool,
+        kind: u8,
+        offset: i64,
+        lots: i128,
+    },
+    Cancel {
+        bob: bool,
+        nth: usize,
+    },
+    Wait,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (any::<bool>(), any::<bool>(), 0..6_u8, -400..400_i64, 1..40_000_i128)
+            .prop_map(|(bob, buy, kind, offset, lots)| Step::Place { bob, buy, kind, offset, lots }),
+        2 => (any::<bool>(), 0..5_usize).prop_map(|(bob, nth)| Step::Cancel { bob, nth }),
+        1 => Just(Step::Wait),
+    ]
+}
+
+fn name(bob: bool) -> &'static str {
+    if bob { "bob" } else { "alice" }
+}
+
+fn order(venue: &Venue, bob: bool, buy: bool, kind: u8, offset: i64, lots: i128) -> NewOrder {
+    let market = &venue.markets()[0];
+    let price = i128::from(market.last_ticks() + offset) * market.listing.tick();
+    let quantity = lots * market.listing.lot();
+    let terms = match kind {
+        0 => Terms::Market { quantity },
+        1 => Terms::MarketByValue {
+            value: quantity * 60_000,
+        },
+        2 => Terms::LimitMaker { price, quantity },
+        3 => Terms::Limit {
+            price,
+            quantity,
+            time_in_force: TimeInForce::Ioc,
+        },
+        4 => Terms::Limit {
+            price,
+            quantity,
+            time_in_force: TimeInForce::Fok,
+        },
+        _ => Terms::Limit {
+            price,
+            quantity,
+            time_in_force: TimeInForce::Gtc,
+        },
+    };
+    let side = if buy { Side::Buy } else { Side::Sell };
+    NewOrder {
+        account: name(bob).into(),
+        symbol: 0,
+        client_id: None,
+        side,
+        terms,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_appears_or_vanishes_and_replay_agrees(steps in proptest::collection::vec(step(), 1..80), seed in 0..1_000_u64) {
+        let (mut venue, mut effects) = open(options(1, seed));
+        let mut now = START;
+        for step in steps {
+            match step {
+                Step::Place { bob, buy, kind, offset, lots } => {
+                    let new = order(&venue, bob, buy, kind, offset, lots);
+                    let before = effects.records.len();
+                    let placed = venue.place(&new, now, &mut effects);
+                    prop_assert!(placed.is_ok() || effects.records.len() == before, "a refusal changes nothing");
+                    if let Ok(placed) = placed {
+                        let filled: i128 = placed.fills.iter().map(|fill| fill.quantity).sum();
+                        prop_assert_eq!(filled, placed.order.executed);
+                        prop_assert!(placed.order.executed <= placed.order.quantity);
+                    }
+                }
+                Step::Cancel { bob, nth } => {
+                    let account = venue.ledger().account(name(bob)).unwrap();
+                    let id = account.open_orders(None).nth(nth).map(|order| order.id);
+                    if let Some(id) = id {
+                        prop_assert!(venue.cancel(name(bob), 0, &OrderKey::Id(id), None, now, &mut effects).is_ok());
+                    }
+                }
+                Step::Wait => {
+                    now += 150_000;
+                    venue.advance(now, &mut effects);
+                }
+            }
+            for (asset, rest) in venue.ledger().imbalance() {
+                prop_assert_eq!(rest, 0, "{} is out of balance", asset);
+            }
+            for (account, state) in venue.ledger().accounts() {
+                let mut locked: BTreeMap<&str, i128> = BTreeMap::new();
+                for order in state.open_orders(None) {
+                    let asset = if order.side == Side::Buy { QUOTE } else { "BTC" };
+                    *locked.entry(asset).or_default() += order.locked;
+                }
+                for (asset, held) in &state.balances {
+                    prop_assert!(held.free >= 0, "{} is short of {}", account, asset);
+                    prop_assert_eq!(held.locked, locked.get(asset.as_str()).copied().unwrap_or_default());
+                }
+            }
+        }
+        let mut replayed = venue::ledger(venue.options());
+        effects.records.iter().for_each(|record| replayed.fold(record));
+        for (account, state) in venue.ledger().accounts() {
+            prop_assert_eq!(Some(state), replayed.account(account));
+        }
+    }
+}
