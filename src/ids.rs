@@ -12,7 +12,7 @@ use crate::time::{Chance, Clock};
 pub struct Ids {
     clock: Clock,
     chance: Chance,
-    last: Arc<Mutex<u128>>,
+    last: Arc<Mutex<Option<u128>>>,
 }
 
 impl Ids {
@@ -21,7 +21,7 @@ impl Ids {
         Ids {
             clock,
             chance,
-            last: Arc::new(Mutex::new(0)),
+            last: Arc::new(Mutex::new(None)),
         }
     }
 
@@ -38,9 +38,12 @@ impl Ids {
         let millis = u64::try_from(self.clock.now_millis()).unwrap_or(0);
         let fresh = Ulid::from_parts(millis, u128::from_be_bytes(random));
         let mut last = self.last.lock();
-        let same_millisecond = fresh.0 >> Ulid::RAND_BITS <= *last >> Ulid::RAND_BITS;
-        *last = if same_millisecond { *last + 1 } else { fresh.0 };
-        Ulid(*last).to_string()
+        let id = match *last {
+            Some(last) if last >> Ulid::RAND_BITS >= fresh.0 >> Ulid::RAND_BITS => last + 1,
+            _ => fresh.0,
+        };
+        *last = Some(id);
+        Ulid(id).to_string()
     }
 }
 

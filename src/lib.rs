@@ -16,9 +16,11 @@ pub mod protojson;
 
 pub mod error;
 pub mod ids;
+pub mod page;
 pub mod time;
 
 pub mod identity;
+pub mod policy;
 pub mod telemetry;
 
 pub mod breaker;
@@ -27,6 +29,13 @@ pub mod deadline;
 pub mod retry;
 
 pub mod balance;
+pub mod channel;
 pub mod registry;
+pub mod server;
+pub mod rest;
+
+pub mod store;
+
+pub mod app;
 
 pub use error::{Error, Result};

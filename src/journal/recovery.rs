@@ -1,0 +1,157 @@
+//! Reads a journal from its first byte to its last, and tells an incomplete end from damage.
+//!
+//! A batch is one write, and only the last one can be without its sync. What of it never reached the disk is missing
+//! from the file or reads as zeros, a sector at a time. So the end of the last segment is an *incomplete batch*, which
+//! was never acknowledged and may be cut, when the file ends within it, or when one of its sectors is all zeros; and no
+//! valid batch follows. Everything else that does not check is damage, and nothing is cut.
+
+use std::path::{Path, PathBuf};
+
+use super::batch::{self, Chain, Header};
+use super::disk::Disk;
+use super::failure::damaged;
+use super::reader::SegmentIndex;
+use super::segment;
+use crate::error::Result;
+
+/// The unit that a disk writes whole or not at all.
+const SECTOR: u64 = 512;
+
+/// What opening a journal found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Recovery {
+    /// Bytes of an incomplete last batch that were cut; 0 after a clean end. More than 0 is worth an alert.
+    pub cut_bytes: u64,
+    /// Where they were cut.
+    pub cut_from: Option<(PathBuf, u64)>,
+    /// Intact records.
+    pub records: u64,
+}
+
+/// All of a journal's batches, checked.
+#[derive(Debug)]
+pub(super) struct Walk {
+    pub(super) segments: Vec<SegmentIndex>,
+    pub(super) next: u64,
+    pub(super) chain: Chain,
+    pub(super) batches: u64,
+    pub(super) bytes: u64,
+    /// Where the incomplete last batch begins in the last segment, and its bytes.
+    pub(super) incomplete: Option<(u64, u64)>,
+    epoch: u64,
+}
+
+/// Reads and checks every segment. `epoch` is the highest that a batch may carry.
+pub(super) fn walk(disk: &dyn Disk, folder: &Path, firsts: &[u64], id: [u8; 16], epoch: u64) -> Result<Walk> {
+    let mut walk = Walk {
+        segments: Vec::with_capacity(firsts.len()),
+        next: 1,
+        chain: batch::GENESIS,
+        batches: 0,
+        bytes: 0,
+        incomplete: None,
+        epoch: 0,
+    };
+    for (index, &first) in firsts.iter().enumerate() {
+        let path = segment::path(folder, first);
+        if first != walk.next {
+            let why = format!("records from sequence {} on are missing before it", walk.next);
+            return Err(damaged(&path, 0, &why));
+        }
+        let bytes = segment::read_whole(disk, &path)?;
+        segment::check_header(&path, &bytes, id, first, walk.chain)?;
+        let is_last = index + 1 == firsts.len();
+        walk.segment(path, &bytes, epoch, is_last)?;
+    }
+    Ok(walk)
+}
+
+impl Walk {
+    fn segment(&mut self, path: PathBuf, bytes: &[u8], max_epoch: u64, is_last: bool) -> Result<()> {
+        let mut index = SegmentIndex::new(path, self.next);
+        let mut offset = segment::HEADER;
+        while offset < bytes.len() as u64 {
+            match self.batch(&bytes[offset as usize..], max_epoch) {
+                Ok(size) => {
+                    index.add(self.next - u64::from(size.count), offset);
+                    offset += size.bytes;
+                }
+                Err(_) if is_last && is_incomplete(bytes, offset) => {
+                    self.incomplete = Some((offset, bytes.len() as u64 - offset));
+                    break;
+                }
+                Err(why) => return Err(damaged(&index.path, offset, why)),
+            }
+        }
+        self.bytes += offset;
+        index.end = offset;
+        self.segments.push(index);
+        Ok(())
+    }
+
+    /// Checks one batch and moves past it.
+    fn batch(&mut self, rest: &[u8], max_epoch: u64) -> Result<BatchSize, &'static str> {
+        let header = rest.first_chunk().ok_or("the file ends within a batch header")?;
+        let header = Header::decode(header)?;
+        let whole = usize::try_from(header.size())
+            .ok()
+            .and_then(|size| rest.get(..size))
+            .ok_or("the file ends within a batch")?;
+        let chain = batch::check(&header, whole)?;
+        if header.first != self.next || header.count == 0 {
+            return Err("a batch has the wrong sequence");
+        }
+        if header.previous != self.chain {
+            return Err("a batch does not follow the one before");
+        }
+        if header.epoch < self.epoch || header.epoch > max_epoch {
+            return Err("a batch has an impossible epoch");
+        }
+        self.next = header.next();
+        self.chain = chain;
+        self.epoch = header.epoch;
+        self.batches += 1;
+        Ok(BatchSize {
+            bytes: header.size(),
+            count: header.count,
+        })
+    }
+}
+
+struct BatchSize {
+    bytes: u64,
+    count: u32,
+}
+
+/// Whether what begins at `offset` of the last segment is a batch that was never written completely.
+fn is_incomplete(bytes: &[u8], offset: u64) -> bool {
+    let rest = &bytes[offset as usize..];
+    let Some(header) = rest.first_chunk() else {
+        return true;
+    };
+    let ends_within = matches!(Header::decode(header), Ok(header) if header.size() > rest.len() as u64);
+    (ends_within || has_zero_sector(bytes, offset)) && !has_header(&rest[1..])
+}
+
+fn has_zero_sector(bytes: &[u8], offset: u64) -> bool {
+    let mut start = offset;
+    while start < bytes.len() as u64 {
+        let end = (start / SECTOR + 1) * SECTOR;
+        let sector = &bytes[start as usize..(end as usize).min(bytes.len())];
+        if sector.iter().all(|&byte| byte == 0) {
+            return true;
+        }
+        start = end;
+    }
+    false
+}
+
+/// Whether a valid batch header is anywhere in these bytes.
+fn has_header(bytes: &[u8]) -> bool {
+    let mut windows = bytes.windows(batch::HEADER);
+    windows.any(|window| {
+        window
+            .first_chunk()
+            .is_some_and(|header| Header::decode(header).is_ok())
+    })
+}

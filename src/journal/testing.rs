@@ -1,0 +1,275 @@
+//! A disk in memory that loses what was not synced, tears writes at sectors, and fails when told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::{Disk, DiskFile};
+use crate::time::Chance;
+
+const SECTOR: usize = 512;
+
+/// The disk; clones are the same disk.
+#[derive(Debug, Clone, Default)]
+pub struct SimulatedDisk {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    names: BTreeMap<PathBuf, usize>,
+    durable_names: BTreeMap<PathBuf, usize>,
+    contents: Vec<Content>,
+    locks: BTreeSet<PathBuf>,
+    /// Counts crashes: what was open before one is useless after it.
+    life: u32,
+    writes_until_failure: Option<u32>,
+    syncs_until_failure: Option<u32>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Content {
+    now: Vec<u8>,
+    durable: Vec<u8>,
+}
+
+impl SimulatedDisk {
+    /// After so many further writes, one fails halfway.
+    pub fn fail_write_after(&self, writes: u32) {
+        self.state.lock().writes_until_failure = Some(writes);
+    }
+
+    /// After so many further syncs of files or folders, one fails.
+    pub fn fail_sync_after(&self, syncs: u32) {
+        self.state.lock().syncs_until_failure = Some(syncs);
+    }
+
+    /// Cuts the power: of what was not synced, each sector and each name may survive or not. Locks are free again.
+    pub fn crash(&self, chance: &Chance) {
+        let mut state = self.state.lock();
+        state.life += 1;
+        state.locks.clear();
+        for content in &mut state.contents {
+            content.now = torn(content, chance);
+            content.durable = content.now.clone();
+        }
+        let (mut names, current) = (state.durable_names.clone(), state.names.clone());
+        if chance.below(2) == 0 {
+            names = current;
+        }
+        state.durable_names.clone_from(&names);
+        state.names = names;
+    }
+
+    /// What a file holds.
+    pub fn content(&self, path: &Path) -> Vec<u8> {
+        let state = self.state.lock();
+        state
+            .names
+            .get(path)
+            .map_or_else(Vec::new, |&id| state.contents[id].now.clone())
+    }
+
+    /// Replaces what a file holds, durably.
+    pub fn set_content(&self, path: &Path, bytes: Vec<u8>) {
+        let mut state = self.state.lock();
+        let id = state.contents.len();
+        state.contents.push(Content {
+            now: bytes.clone(),
+            durable: bytes,
+        });
+        state.names.insert(path.to_path_buf(), id);
+        state.durable_names.insert(path.to_path_buf(), id);
+    }
+
+    /// Every file.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        self.state.lock().names.keys().cloned().collect()
+    }
+}
+
+/// What is on the platter when the power goes: each changed sector is the old one or the new one.
+fn torn(content: &Content, chance: &Chance) -> Vec<u8> {
+    let sizes = [content.durable.len(), content.now.len()];
+    let size = sizes[chance.below(2) as usize];
+    let mut bytes = content.durable.clone();
+    bytes.resize(size, 0);
+    for (index, sector) in bytes.chunks_mut(SECTOR).enumerate() {
+        let start = index * SECTOR;
+        let new = content
+            .now
+            .get(start..(start + sector.len()).min(content.now.len()))
+            .unwrap_or_default();
+        if new.len() == sector.len() && chance.below(2) == 0 {
+            sector.copy_from_slice(new);
+        }
+    }
+    bytes
+}
+
+fn due(countdown: &mut Option<u32>) -> bool {
+    match countdown {
+        Some(0) => {
+            *countdown = None;
+            true
+        }
+        Some(left) => {
+            *left -= 1;
+            false
+        }
+        None => false,
+    }
+}
+
+struct SimulatedFile {
+    state: Arc<Mutex<State>>,
+    id: usize,
+    life: u32,
+}
+
+impl SimulatedFile {
+    fn with<T>(&self, deed: impl FnOnce(&mut State, usize) -> io::Result<T>) -> io::Result<T> {
+        let mut state = self.state.lock();
+        if state.life != self.life {
+            return Err(io::Error::other("the machine that had this file open is off"));
+        }
+        deed(&mut state, self.id)
+    }
+}
+
+struct Lock {
+    state: Arc<Mutex<State>>,
+    path: PathBuf,
+    life: u32,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let mut state = self.state.lock();
+        if state.life == self.life {
+            state.locks.remove(&self.path);
+        }
+    }
+}
+
+impl SimulatedDisk {
+    fn file(&self, state: &State, id: usize) -> Box<dyn DiskFile> {
+        Box::new(SimulatedFile {
+            state: Arc::clone(&self.state),
+            id,
+            life: state.life,
+        })
+    }
+}
+
+impl Disk for SimulatedDisk {
+    fn create_folder(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let state = self.state.lock();
+        let here = state.names.keys().filter(|path| path.parent() == Some(folder));
+        Ok(here
+            .filter_map(|path| path.file_name())
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect())
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let state = self.state.lock();
+        let id = *state.names.get(path).ok_or(io::ErrorKind::NotFound)?;
+        Ok(self.file(&state, id))
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let mut state = self.state.lock();
+        let id = state.contents.len();
+        state.contents.push(Content::default());
+        state.names.insert(path.to_path_buf(), id);
+        Ok(self.file(&state, id))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state.lock();
+        let id = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        state.names.insert(to.to_path_buf(), id);
+        Ok(())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let removed = self.state.lock().names.remove(path);
+        removed.map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn sync_folder(&self, _: &Path) -> io::Result<()> {
+        let mut state = self.state.lock();
+        if due(&mut state.syncs_until_failure) {
+            return Err(io::Error::other("simulated: sync failed"));
+        }
+        state.durable_names = state.names.clone();
+        Ok(())
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
+        let mut state = self.state.lock();
+        if !state.locks.insert(path.to_path_buf()) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(Box::new(Lock {
+            state: Arc::clone(&self.state),
+            path: path.to_path_buf(),
+            life: state.life,
+        }))
+    }
+}
+
+impl DiskFile for SimulatedFile {
+    fn size(&self) -> io::Result<u64> {
+        self.with(|state, id| Ok(state.contents[id].now.len() as u64))
+    }
+
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        self.with(|state, id| {
+            let start = offset as usize;
+            let found = state.contents[id].now.get(start..start + bytes.len());
+            bytes.copy_from_slice(found.ok_or(io::ErrorKind::UnexpectedEof)?);
+            Ok(())
+        })
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.with(|state, id| {
+            let fails = due(&mut state.writes_until_failure);
+            let bytes = if fails { &bytes[..bytes.len() / 2] } else { bytes };
+            let (start, content) = (offset as usize, &mut state.contents[id].now);
+            content.resize(content.len().max(start + bytes.len()), 0);
+            content[start..start + bytes.len()].copy_from_slice(bytes);
+            if fails {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            Ok(())
+        })
+    }
+
+    fn truncate(&self, size: u64) -> io::Result<()> {
+        self.with(|state, id| {
+            state.contents[id].now.resize(size as usize, 0);
+            Ok(())
+        })
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.with(|state, id| {
+            if due(&mut state.syncs_until_failure) {
+                return Err(io::Error::other("simulated: sync failed"));
+            }
+            let content = &mut state.contents[id];
+            content.durable.clone_from(&content.now);
+            Ok(())
+        })
+    }
+}
