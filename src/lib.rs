@@ -34,6 +34,8 @@ pub mod registry;
 pub mod server;
 pub mod rest;
 
+pub mod events;
+pub mod journal;
 pub mod store;
 
 pub mod app;
