@@ -13,6 +13,7 @@ mod service;
 mod verifier;
 
 pub use claims::{AUDIENCE, Claims, ISSUER, TokenType, sign};
+pub(crate) use current::with_sync;
 pub use current::{Caller, current, with};
 pub use keys::{Keys, PublicKey, USERS, public_keys};
 pub use principal::{Grants, Principal, Role};

@@ -115,8 +115,9 @@ pub struct Principal {
 impl Principal {
     /// Whether one of the roles holds the permission.
     pub fn allows(&self, permission: &str) -> bool {
-        let _ = permission;
-        false
+        self.roles
+            .iter()
+            .any(|role| crate::pb::tables::role_permissions(*role).contains(&permission))
     }
 
     /// Whether the grants cover the account.

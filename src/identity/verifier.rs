@@ -3,19 +3,25 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, Validation};
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::claims::{AUDIENCE, Claims, ISSUER, TokenType};
 use super::keys::{Keys, PublicKey, USERS, public_keys};
 use super::principal::{Grants, Principal, Role};
 use crate::error::{Error, Result};
 use crate::time::Clock;
+
+/// The reason of a refusal that newer keys may change.
+const KEY_UNKNOWN: &str = "TOKEN_KEY_UNKNOWN";
+/// Keys of this age are as new as keys get, and this long an early fetch is waited for.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// The bounds of verification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +55,10 @@ struct Inner {
     validation: Validation,
     state: RwLock<State>,
     unknown_key: Notify,
+    /// Changes with every fetch.
+    refreshed: watch::Sender<u64>,
+    /// Whether somebody fetches keys at all.
+    is_refreshed: AtomicBool,
 }
 
 #[derive(Default)]
@@ -87,6 +97,8 @@ impl Verifier {
             validation,
             state: RwLock::default(),
             unknown_key: Notify::new(),
+            refreshed: watch::Sender::default(),
+            is_refreshed: AtomicBool::new(false),
         }))
     }
 
@@ -112,6 +124,8 @@ impl Verifier {
         state.fetched = fetched;
         state.fetched_at = Some(now);
         state.revoked = keys.revoked_token_ids;
+        drop(state);
+        self.0.refreshed.send_modify(|fetches| *fetches += 1);
     }
 
     /// Revokes a token at once, until it expires.
@@ -145,8 +159,40 @@ impl Verifier {
         self.verify_kind(token, TokenType::Service)
     }
 
+    /// [`Verifier::verify`], after one early fetch of the keys when the token's key is not known yet.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify`].
+    pub async fn verify_fresh(&self, token: &str) -> Result<Arc<Principal>> {
+        self.fresh(token, TokenType::Access).await
+    }
+
+    /// [`Verifier::verify_service`], after one early fetch of the keys when the token's key is not known yet.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify`].
+    pub async fn verify_service_fresh(&self, token: &str) -> Result<Arc<Principal>> {
+        self.fresh(token, TokenType::Service).await
+    }
+
+    async fn fresh(&self, token: &str, kind: TokenType) -> Result<Arc<Principal>> {
+        let mut refreshed = self.0.refreshed.subscribe();
+        let verified = self.verify_kind(token, kind);
+        let key_is_unknown = verified.as_ref().is_err_and(|error| error.reason() == KEY_UNKNOWN);
+        // Whoever makes keys up is not waited for more often than the keys are fetched.
+        let is_recent = self.keys_age().is_some_and(|age| age < FRESH);
+        if !key_is_unknown || is_recent || !self.0.is_refreshed.load(Ordering::Relaxed) {
+            return verified;
+        }
+        match tokio::time::timeout(FRESH, refreshed.changed()).await {
+            Ok(_) => self.verify_kind(token, kind),
+            Err(_) => verified,
+        }
+    }
+
     /// Waits until a token names a key that is not known.
     pub(super) async fn unknown_key(&self) {
+        self.0.is_refreshed.store(true, Ordering::Relaxed);
         self.0.unknown_key.notified().await;
     }
 
@@ -218,7 +264,7 @@ impl Verifier {
         let Some(key) = state.fetched.get(kid) else {
             drop(state);
             self.0.unknown_key.notify_one();
-            return Err(refused("TOKEN_KEY_UNKNOWN", "the token's key is not known"));
+            return Err(refused(KEY_UNKNOWN, "the token's key is not known"));
         };
         let age = self
             .0
@@ -298,3 +344,6 @@ fn refused(reason: &'static str, message: impl Into<String>) -> Error {
 fn seconds_to_micros(seconds: i64) -> i64 {
     seconds.saturating_mul(1_000_000)
 }
+
+#[cfg(test)]
+mod tests;

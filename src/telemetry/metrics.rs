@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tonic::Code;
 
 /// The upper bounds of latency histograms, in seconds: 0.1 ms to 10 s.
 pub const LATENCY_BUCKETS_S: [f64; 16] = [
@@ -41,9 +42,41 @@ pub fn metrics() -> &'static Metrics {
     })
 }
 
+/// The name of a gRPC code as a bounded label, as OpenTelemetry spells it.
+pub(crate) fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::metrics;
+    use tonic::Code;
+
+    use super::{code_name, metrics};
+
+    #[test]
+    fn every_code_has_the_name_of_the_protocol() {
+        let names: std::collections::BTreeSet<_> = (0..17).map(|code| code_name(Code::from_i32(code))).collect();
+        assert_eq!(names.len(), 17);
+        assert_eq!(code_name(Code::from_i32(14)), "UNAVAILABLE");
+    }
 
     #[test]
     fn what_is_measured_is_on_the_page() {

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::metrics::code_name;
 pub use self::metrics::{LATENCY_BUCKETS_S, Metrics, metrics};
 pub use self::trace::{REQUEST_ID_HEADER, TRACEPARENT_HEADER, TraceContext, current, extract, inject, with};
 pub(crate) use self::trace::{link, with_sync};

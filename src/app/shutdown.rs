@@ -1,0 +1,174 @@
+//! The end of a process: a graceful phase, a deadline, then force. Every task is kept by its handle.
+//!
+//! ```text
+//! running --drain()--> draining: no new work comes, what runs is finished
+//!         --stop()---> stopping: background tasks end, they have until a deadline, then they are aborted
+//! ```
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, Result};
+
+/// Tells a service when to end, and keeps its tasks. Cheap to clone.
+#[derive(Clone)]
+pub struct Shutdown(Arc<Inner>);
+
+struct Inner {
+    draining: CancellationToken,
+    stopping: CancellationToken,
+    tasks: Mutex<Vec<Task>>,
+    failures: mpsc::UnboundedSender<Error>,
+}
+
+struct Task {
+    name: String,
+    handle: JoinHandle<()>,
+}
+
+/// Receives the first failure of a task; a process whose task has failed must end.
+pub struct Failures(mpsc::UnboundedReceiver<Error>);
+
+impl Failures {
+    /// Waits until a task fails; for ever when none does.
+    pub async fn next(&mut self) -> Error {
+        match self.0.recv().await {
+            Some(error) => error,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Shutdown {
+    /// A new life, and the place where the failures of its tasks arrive.
+    pub fn new() -> (Shutdown, Failures) {
+        let (failures, receiver) = mpsc::unbounded_channel();
+        let inner = Inner {
+            draining: CancellationToken::new(),
+            stopping: CancellationToken::new(),
+            tasks: Mutex::default(),
+            failures,
+        };
+        (Shutdown(Arc::new(inner)), Failures(receiver))
+    }
+
+    /// Cancelled when background tasks shall end. No call is served any more by then.
+    pub fn token(&self) -> CancellationToken {
+        self.0.stopping.clone()
+    }
+
+    /// Cancelled as soon as the process begins to end: finish what runs, take nothing new.
+    pub fn draining(&self) -> CancellationToken {
+        self.0.draining.clone()
+    }
+
+    /// Runs a task that the end waits for. A task that ends with an error ends the process.
+    pub fn spawn<F>(&self, name: impl Into<String>, task: F)
+    where
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        let name = name.into();
+        let failures = self.0.failures.clone();
+        let task_name = name.clone();
+        let handle = tokio::spawn(async move {
+            if let Some(error) = failure(AssertUnwindSafe(task).catch_unwind().await) {
+                tracing::error!(task = task_name, reason = error.reason(), error = %error.message(), "task failed");
+                // Nobody listens once the process is ending, and then it need not be told.
+                let _ = failures.send(error.with("task", task_name));
+            }
+        });
+        let mut tasks = self.0.tasks.lock();
+        tasks.retain(|task| !task.handle.is_finished());
+        tasks.push(Task { name, handle });
+    }
+
+    /// Begins the graceful phase.
+    pub fn drain(&self) {
+        self.0.draining.cancel();
+    }
+
+    /// Ends the tasks, by force once `within` is over. Returns the names of those that had to be forced.
+    pub async fn stop(&self, within: Duration) -> Vec<String> {
+        self.0.draining.cancel();
+        self.0.stopping.cancel();
+        let deadline = Instant::now() + within;
+        let mut forced = Vec::new();
+        while let Some(mut task) = self.take_task() {
+            if timeout_at(deadline, &mut task.handle).await.is_err() {
+                task.handle.abort();
+                forced.push(task.name);
+            }
+        }
+        forced
+    }
+
+    fn take_task(&self) -> Option<Task> {
+        self.0.tasks.lock().pop()
+    }
+}
+
+fn failure(outcome: std::result::Result<Result<()>, Box<dyn Any + Send>>) -> Option<Error> {
+    match outcome {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error),
+        Err(_) => Some(Error::internal("TASK_PANICKED", "a task panicked")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Shutdown;
+    use crate::error::Error;
+
+    #[tokio::test(start_paused = true)]
+    async fn tasks_end_when_they_are_told() {
+        let (shutdown, _failures) = Shutdown::new();
+        let (draining, token) = (shutdown.draining(), shutdown.token());
+        shutdown.spawn("replay", async move {
+            token.cancelled().await;
+            Ok(())
+        });
+        shutdown.drain();
+        assert!(draining.is_cancelled());
+        assert!(!shutdown.token().is_cancelled());
+        assert!(shutdown.stop(Duration::from_secs(1)).await.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_does_not_end_is_forced_at_the_deadline() {
+        let (shutdown, _failures) = Shutdown::new();
+        shutdown.spawn("stubborn", std::future::pending());
+        shutdown.spawn("obedient", async { Ok(()) });
+        let started = tokio::time::Instant::now();
+        assert_eq!(shutdown.stop(Duration::from_secs(3)).await, ["stubborn"]);
+        assert_eq!(started.elapsed(), Duration::from_secs(3));
+    }
+
+    #[tokio::test]
+    async fn a_failed_task_is_reported_by_its_name() {
+        let (shutdown, mut failures) = Shutdown::new();
+        shutdown.spawn("journal", async { Err(Error::internal("DISK", "the disk is gone")) });
+        let error = failures.next().await;
+        assert_eq!(error.reason(), "DISK");
+        assert_eq!(error.context()["task"], "journal");
+    }
+
+    #[tokio::test]
+    async fn a_panicked_task_is_reported() {
+        let (shutdown, mut failures) = Shutdown::new();
+        shutdown.spawn("journal", async { panic!("a bug") });
+        assert_eq!(failures.next().await.reason(), "TASK_PANICKED");
+    }
+}
