@@ -8,7 +8,10 @@ use tokio::net::TcpListener;
 use crate::error::{Error, Result};
 
 /// Binds `host:port` for the config key `key`.
-pub(super) async fn bind(address: &str, key: &str) -> Result<TcpListener> {
+///
+/// # Errors
+/// `Invalid` naming the address and the key.
+pub async fn bind(address: &str, key: &str) -> Result<TcpListener> {
     let bound = TcpListener::bind(address).await;
     bound.map_err(|error| refused(address, key, &error))
 }

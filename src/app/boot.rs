@@ -37,6 +37,7 @@ pub struct App {
     chance: Chance,
     services: Vec<(String, Build)>,
     listeners: HashMap<String, TcpListener>,
+    http_listeners: HashMap<String, TcpListener>,
 }
 
 impl App {
@@ -48,6 +49,7 @@ impl App {
             chance,
             services: Vec::new(),
             listeners: HashMap::new(),
+            http_listeners: HashMap::new(),
         }
     }
 
@@ -69,6 +71,12 @@ impl App {
         self
     }
 
+    /// Hands over the listener of a service's HTTP surface, instead of binding the surface's address.
+    pub fn listen_http(&mut self, name: &str, listener: TcpListener) -> &mut App {
+        self.http_listeners.insert(name.to_owned(), listener);
+        self
+    }
+
     /// Starts every service. It returns when all are built and served; they may not be ready yet.
     ///
     /// # Errors
@@ -81,7 +89,7 @@ impl App {
         let serving = services
             .into_iter()
             .zip(bound)
-            .map(|((name, build), listener)| boot.serve(name, build, listener));
+            .map(|((name, build), bound)| boot.serve(name, build, bound));
         match try_join_all(serving).await {
             Ok(serving) => boot.running(serving, failures),
             Err(error) => {
@@ -91,20 +99,27 @@ impl App {
         }
     }
 
-    async fn bind(&mut self, names: &[String]) -> Result<Vec<TcpListener>> {
+    async fn bind(&mut self, names: &[String]) -> Result<Vec<Bound>> {
         let mut bound = Vec::new();
         for name in names {
-            let listener = match self.listeners.remove(name) {
+            let grpc = match self.listeners.remove(name) {
                 Some(listener) => listener,
                 None => {
                     let address = format!("{}:{}", self.config.host, self.config.port(name));
-                    bind(&address, &format!("ports.{name}")).await?
+                    bind(&address, &format!("mesh.ports.{name}")).await?
                 }
             };
-            bound.push(listener);
+            let http = self.http_listeners.remove(name);
+            bound.push(Bound { grpc, http });
         }
         Ok(bound)
     }
+}
+
+/// The listeners of one service; that of its HTTP surface only when it was handed over.
+struct Bound {
+    grpc: TcpListener,
+    http: Option<TcpListener>,
 }
 
 /// What all services of a process share while they start.
@@ -122,8 +137,8 @@ struct Boot {
 impl Boot {
     fn prepare(config: AppConfig, clock: Clock, chance: Chance, names: &[String]) -> Result<(Boot, Failures)> {
         let keys = config.keys_folder();
-        create_folder(&config.data_dir, "data_dir")?;
-        create_folder(&keys, "keys_dir")?;
+        create_folder(&config.data_dir, "mesh.data_dir")?;
+        create_folder(&keys, "mesh.keys_dir")?;
         let load = |name: &String| {
             Ok((
                 name.clone(),
@@ -152,7 +167,7 @@ impl Boot {
         ))
     }
 
-    async fn serve(&self, name: String, build: Build, listener: TcpListener) -> Result<Serving> {
+    async fn serve(&self, name: String, build: Build, bound: Bound) -> Result<Serving> {
         let deps = self.deps(&name)?;
         let readiness = deps.readiness.clone();
         // Held until the service is registered, so that nobody calls a half-built service ready.
@@ -170,10 +185,10 @@ impl Boot {
         );
         self.in_process.register(&name, local.clone());
         let http = match service.http {
-            Some(surface) => Some(self.serve_http(surface).await?),
+            Some(surface) => Some(self.serve_http(surface, bound.http).await?),
             None => None,
         };
-        let grpc = self.serve_grpc(local, listener, &readiness)?;
+        let grpc = self.serve_grpc(local, bound.grpc, &readiness)?;
         self.shutdown.spawn(
             format!("{name} health"),
             tell_health(name.clone(), health, readiness.clone(), draining),
@@ -189,7 +204,7 @@ impl Boot {
 
     fn deps(&self, name: &str) -> Result<Deps> {
         let data_dir = self.config.data_dir.join(name);
-        create_folder(&data_dir, "data_dir")?;
+        create_folder(&data_dir, "mesh.data_dir")?;
         let identity = self.identities.get(name).cloned().ok_or_else(|| unnamed(name))?;
         Ok(Deps {
             clock: self.clock.clone(),
@@ -226,8 +241,11 @@ impl Boot {
         self.accept(listener, administered(local, pending), &self.config.server.accept)
     }
 
-    async fn serve_http(&self, surface: HttpSurface) -> Result<Accepting> {
-        let listener = bind(&surface.address.to_string(), surface.address_key).await?;
+    async fn serve_http(&self, surface: HttpSurface, listener: Option<TcpListener>) -> Result<Accepting> {
+        let listener = match listener {
+            Some(listener) => listener,
+            None => bind(&surface.address.to_string(), surface.address_key).await?,
+        };
         self.accept(
             listener,
             http_service(surface.router, self.shutdown.draining()),

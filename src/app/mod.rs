@@ -22,6 +22,7 @@ mod shutdown;
 #[doc(hidden)]
 pub mod testing;
 
+pub use bind::bind;
 pub use boot::App;
 pub use config::AppConfig;
 pub use readiness::{Readiness, ReadinessGuard};

@@ -46,7 +46,7 @@ impl Platform {
     /// When it is not ready in time; its log is in the message.
     pub fn up(binary: &Path, folder: &Path, arguments: &[&str]) -> Self {
         let mut command = Command::new(binary);
-        command.args(["up", "--json", "--set", "mesh.ports=any", "--set"]);
+        command.args(["up", "--json", "--any-port", "--set"]);
         command
             .arg(format!("mesh.data_dir={}", folder.display()))
             .args(arguments);

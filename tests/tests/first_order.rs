@@ -219,18 +219,18 @@ fn mistakes_at_the_start_are_one_line_and_exit_code_2() {
     let Some(binary) = tool("TRADEMESH_BINARY") else { return };
     let folder = folder();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let in_use = format!("gateway.address={}", taken.local_addr().unwrap());
+    let in_use = format!("exchange.listen={}", taken.local_addr().unwrap());
     let data_dir = format!("mesh.data_dir={}", folder.path().join("data").display());
     let not_a_folder = folder.path().join("file");
     std::fs::write(&not_a_folder, "in the way").unwrap();
     let unwritable = format!("mesh.data_dir={}", not_a_folder.join("below").display());
     let mut table = vec![
         (
-            vec!["up", "--set", "mesh.ports=any", "--set", &data_dir, "--set", &in_use],
+            vec!["up", "--any-port", "--set", &data_dir, "--set", &in_use],
             "gateway.address",
         ),
         (
-            vec!["up", "--set", "mesh.ports=any", "--set", &unwritable],
+            vec!["up", "--any-port", "--set", &unwritable],
             "mesh.data_dir",
         ),
         (vec!["up", "--set", "exchange.symbls=3"], "exchange.symbols"),

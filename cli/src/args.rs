@@ -1,0 +1,240 @@
+//! The command line: what a person types, before anything is done.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  refused, or failed on the server's side
+  2  usage, configuration or start-up: the message names the fix
+  3  not logged in, or not permitted
+  4  the mesh cannot be reached, or did not answer in time";
+
+/// An algorithmic-trading platform, built as a mesh of small services.
+#[derive(Debug, Parser)]
+#[command(name = "trademesh", version, after_help = EXIT_CODES, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start everything in one process: a simulated exchange, and the platform trading on it (paper).
+    Up(Serve),
+    /// Start some services; the others are reached at the addresses in the configuration.
+    Serve {
+        /// The services, for example `trading risk`.
+        #[arg(required = true, value_name = "SERVICE")]
+        services: Vec<String>,
+        /// Where the configuration comes from.
+        #[command(flatten)]
+        options: Serve,
+    },
+    /// Show the configuration in force, and where each value came from.
+    Config(Serve),
+    /// Show every service and its health.
+    Status(Client),
+    /// Log in, and keep the session for the other commands.
+    Login(Login),
+    /// Submit or cancel an order.
+    Order {
+        /// What to do.
+        #[command(subcommand)]
+        action: OrderAction,
+    },
+    /// List orders, newest first.
+    Orders(Orders),
+    /// Show an account's positions, cash, and profit and loss.
+    Positions(AccountClient),
+    /// Show the best prices of symbols.
+    Quote {
+        /// The symbols; none means all.
+        symbols: Vec<String>,
+        /// Where the mesh is.
+        #[command(flatten)]
+        client: Client,
+    },
+    /// Follow quotes, orders or a portfolio until Ctrl-C.
+    Watch(Watch),
+    /// Print the completions of a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Where the configuration comes from: the file, then TRADEMESH_* variables, then these flags.
+#[derive(Debug, Clone, Args)]
+pub struct Serve {
+    /// The configuration file (TOML).
+    #[arg(long, short = 'c', value_name = "FILE", env = "TRADEMESH_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Set one key, for example `trading.limits.max_open_orders=50`. May be given again.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Print JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+    /// Listen on free ports instead of the configured ones; with --json they are printed.
+    #[arg(long)]
+    pub any_port: bool,
+}
+
+/// Where the mesh is, and how to answer.
+#[derive(Debug, Clone, Args)]
+pub struct Client {
+    /// The gateway's address.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "TRADEMESH_SERVER",
+        default_value = "http://127.0.0.1:8080"
+    )]
+    pub server: String,
+    /// The file that keeps the session.
+    #[arg(long, value_name = "FILE", env = "TRADEMESH_SESSION")]
+    pub session: Option<PathBuf>,
+    /// Print JSON instead of tables.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A client command about one account.
+#[derive(Debug, Clone, Args)]
+pub struct AccountClient {
+    /// The account.
+    #[arg(long, short = 'a', env = "TRADEMESH_ACCOUNT", default_value = "paper-1")]
+    pub account: String,
+    /// Where the mesh is.
+    #[command(flatten)]
+    pub client: Client,
+}
+
+/// Who logs in.
+#[derive(Debug, Clone, Args)]
+pub struct Login {
+    /// The user's name.
+    #[arg(long, short = 'u', default_value = "admin")]
+    pub user: String,
+    /// A file with the password; without it, the password is asked for.
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// Where the mesh is.
+    #[command(flatten)]
+    pub client: Client,
+}
+
+/// What to do with an order.
+#[derive(Debug, Clone, Subcommand)]
+pub enum OrderAction {
+    /// Buy.
+    Buy(NewOrder),
+    /// Sell.
+    Sell(NewOrder),
+    /// Show one order.
+    Show(OneOrder),
+    /// Cancel one order.
+    Cancel(OneOrder),
+    /// Cancel all open orders, or those of one symbol.
+    CancelAll {
+        /// Only this symbol.
+        #[arg(long)]
+        symbol: Option<String>,
+        /// Whose orders.
+        #[command(flatten)]
+        account: AccountClient,
+    },
+}
+
+/// A new order.
+#[derive(Debug, Clone, Args)]
+pub struct NewOrder {
+    /// The symbol, for example BTCUSDT.
+    pub symbol: String,
+    /// The quantity in the base asset.
+    pub quantity: String,
+    /// The limit price; without it, a market order.
+    #[arg(long, short = 'l', value_name = "PRICE")]
+    pub limit: Option<String>,
+    /// How long it stands.
+    #[arg(long, value_enum)]
+    pub time_in_force: Option<TimeInForce>,
+    /// Refuse the order if it would trade at once.
+    #[arg(long, requires = "limit", conflicts_with = "time_in_force")]
+    pub post_only: bool,
+    /// Your id for the order: a repeat under the same id never trades twice.
+    #[arg(long, value_name = "ID")]
+    pub client_order_id: Option<String>,
+    /// Whose order.
+    #[command(flatten)]
+    pub account: AccountClient,
+}
+
+/// How long an order stands.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum TimeInForce {
+    /// Good till cancelled.
+    Gtc,
+    /// Immediate or cancel.
+    Ioc,
+    /// Fill or kill.
+    Fok,
+}
+
+/// One order.
+#[derive(Debug, Clone, Args)]
+pub struct OneOrder {
+    /// The platform's id of it.
+    pub order_id: String,
+    /// Whose order.
+    #[command(flatten)]
+    pub account: AccountClient,
+}
+
+/// Which orders to list.
+#[derive(Debug, Clone, Args)]
+pub struct Orders {
+    /// Only orders that are not at their end.
+    #[arg(long)]
+    pub open: bool,
+    /// Only this symbol.
+    #[arg(long)]
+    pub symbol: Option<String>,
+    /// At most this many, up to 1000.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i32).range(1..=1000))]
+    pub limit: i32,
+    /// Whose orders.
+    #[command(flatten)]
+    pub account: AccountClient,
+}
+
+/// What to follow.
+#[derive(Debug, Clone, Args)]
+pub struct Watch {
+    /// What to follow.
+    #[arg(value_enum)]
+    pub topic: Topic,
+    /// The symbols, for quotes; none means all.
+    pub symbols: Vec<String>,
+    /// Stop after this many messages.
+    #[arg(long)]
+    pub count: Option<u64>,
+    /// Whose orders or portfolio.
+    #[command(flatten)]
+    pub account: AccountClient,
+}
+
+/// What can be followed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Topic {
+    /// The best prices.
+    Quotes,
+    /// What happens to orders.
+    Orders,
+    /// Equity, and profit and loss.
+    Portfolio,
+}

@@ -1,0 +1,78 @@
+//! Paper accounts: one key file each, which the simulated exchange opens an account for and trading signs with.
+
+use mesh::error::{Error, Result};
+use mesh::time::Chance;
+use serde_json::json;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// The most paper accounts.
+pub const MAX_ACCOUNTS: u32 = 10_000;
+
+/// Makes `paper-1` to `paper-<count>` where they are absent; what is there stays as it is.
+///
+/// # Errors
+/// When there are too many, or a file cannot be written.
+pub fn provide(folder: &Path, count: u32, chance: &Chance) -> Result<()> {
+    if count > MAX_ACCOUNTS {
+        return Err(Error::invalid("CONFIG_INVALID", "paper.accounts is too large").with("max", MAX_ACCOUNTS));
+    }
+    let failed = |error: std::io::Error| {
+        Error::invalid("DATA_DIR_UNWRITABLE", format!("cannot write {}: {error} (mesh.data_dir)", folder.display()))
+    };
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    for number in 1..=count {
+        let name = format!("paper-{number}");
+        let path = folder.join(format!("{name}.json"));
+        if path.exists() {
+            continue;
+        }
+        let text = json!({"account": name, "api_key": secret(chance), "secret": secret(chance)}).to_string();
+        let fresh = path.with_extension("tmp");
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh).map_err(failed)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+        std::fs::rename(&fresh, &path).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// 64 hexadecimal digits, as long as the venue's own keys.
+fn secret(chance: &Chance) -> String {
+    let mut bytes = [0; 32];
+    chance.fill(&mut bytes);
+    hex::encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_ACCOUNTS, provide};
+    use mesh::time::Chance;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn accounts_are_made_once_and_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let chance = Chance::seeded(1);
+        provide(folder.path(), 1, &chance).unwrap();
+        let first = folder.path().join("paper-1.json");
+        let before = std::fs::read_to_string(&first).unwrap();
+        provide(folder.path(), 2, &chance).unwrap();
+        assert_eq!(std::fs::read_to_string(&first).unwrap(), before);
+        assert_eq!(std::fs::metadata(&first).unwrap().permissions().mode() & 0o777, 0o600);
+        let second = std::fs::read_to_string(folder.path().join("paper-2.json")).unwrap();
+        assert!(second.contains("\"account\":\"paper-2\""), "{second}");
+        assert_ne!(before, second);
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let chance = Chance::seeded(1);
+        assert_eq!(provide(folder.path(), MAX_ACCOUNTS + 1, &chance).unwrap_err().reason(), "CONFIG_INVALID");
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(provide(&file.join("below"), 1, &chance).unwrap_err().reason(), "DATA_DIR_UNWRITABLE");
+    }
+}

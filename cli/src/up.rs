@@ -1,0 +1,147 @@
+//! `trademesh up` and `trademesh serve`: run services until Ctrl-C.
+
+use crate::args::Serve;
+use crate::config::{self, Config};
+use crate::{paper, platform};
+use mesh::app::{App, Running};
+use mesh::error::{Error, Result};
+use mesh::telemetry;
+use mesh::time::{Chance, Clock};
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::PathBuf;
+use tokio::net::TcpListener;
+
+/// The name of the exchange's Binance surface among the addresses.
+const EXCHANGE_HTTP: &str = "exchange-http";
+/// The name of the gateway's surface among the addresses.
+const GATEWAY_HTTP: &str = "gateway-http";
+
+/// Runs everything in one process, against the simulated exchange.
+///
+/// # Errors
+/// When the configuration is wrong, a port is taken, a folder cannot be written, or a service fails.
+pub async fn up(options: &Serve) -> Result<()> {
+    let mut config = config::read(options)?.value;
+    let chance = Chance::from_entropy();
+    // Bound here, since data and trading must know the exchange's address before they are built.
+    let venue = listen(&config.exchange.listen, options.any_port, "exchange.listen").await?;
+    let venue_address = venue.local_addr().map_err(|error| Error::internal("LISTENER_LOST", error.to_string()))?;
+    if options.any_port {
+        config.mesh.ports.clear();
+        config.gateway.address = "127.0.0.1:0".to_owned();
+    }
+    let accounts = config.mesh.data_dir.join("accounts");
+    paper::provide(&accounts, config.paper.accounts, &chance)?;
+    point_at(&mut config, &accounts, &venue_address.to_string());
+    let _telemetry = telemetry::init(&config.telemetry)?;
+    let mut app = App::new(config.mesh.clone(), Clock::system(), chance);
+    app.listen_http(exchange::NAME, venue);
+    for name in platform::all() {
+        platform::add(&mut app, name, &config)?;
+    }
+    run(app, options, &config, true).await
+}
+
+/// Runs some services.
+///
+/// # Errors
+/// As [`up`].
+pub async fn serve(services: &[String], options: &Serve) -> Result<()> {
+    let names = services.iter().map(|name| platform::known(name)).collect::<Result<Vec<_>>>()?;
+    let mut config = config::read(options)?.value;
+    let accounts = config.mesh.data_dir.join("accounts");
+    point_at(&mut config, &accounts, "");
+    let _telemetry = telemetry::init(&config.telemetry)?;
+    let mut app = App::new(config.mesh.clone(), Clock::system(), Chance::from_entropy());
+    for name in names {
+        platform::add(&mut app, name, &config)?;
+    }
+    run(app, options, &config, false).await
+}
+
+/// Fills in what the configuration leaves open: one folder of accounts, and where the simulated venue is.
+fn point_at(config: &mut Config, accounts: &std::path::Path, venue: &str) {
+    for folder in [&mut config.exchange.accounts_dir, &mut config.trading.accounts_dir] {
+        if folder == &PathBuf::new() {
+            *folder = accounts.to_path_buf();
+        }
+    }
+    if !venue.is_empty() {
+        config.data.rest_url = format!("http://{venue}");
+        config.data.ws_url = format!("ws://{venue}");
+        config.trading.rest_url = format!("http://{venue}");
+    }
+}
+
+async fn listen(address: &str, any_port: bool, key: &str) -> Result<TcpListener> {
+    let address = if any_port { "127.0.0.1:0" } else { address };
+    mesh::app::bind(address, key).await
+}
+
+async fn run(app: App, options: &Serve, config: &Config, is_paper: bool) -> Result<()> {
+    let mut running = app.start().await?;
+    tokio::select! {
+        () = running.ready() => {}
+        failure = running.failed() => {
+            running.shutdown().await;
+            return Err(failure);
+        }
+        _ = tokio::signal::ctrl_c() => {
+            running.shutdown().await;
+            return Ok(());
+        }
+    }
+    let started = started(&running, config);
+    let text = if options.json { started.to_string() } else { welcome(&started, is_paper) };
+    let mut out = std::io::stdout().lock();
+    // Nobody reads: the services run all the same.
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+    drop(out);
+    running.run_until_signal().await
+}
+
+fn started(running: &Running, config: &Config) -> Value {
+    let mut addresses: serde_json::Map<String, Value> =
+        running.addresses().into_iter().map(|(name, address)| (name.to_owned(), json!(address.to_string()))).collect();
+    for (name, surface) in [(exchange::NAME, EXCHANGE_HTTP), (gateway::NAME, GATEWAY_HTTP)] {
+        if let Some(address) = running.http_address(name) {
+            addresses.insert(surface.to_owned(), json!(address.to_string()));
+        }
+    }
+    let password = config.mesh.data_dir.join(auth::NAME).join("admin-password");
+    json!({"addresses": addresses, "data_dir": config.mesh.data_dir, "admin_password_file": password})
+}
+
+fn welcome(started: &Value, is_paper: bool) -> String {
+    let address = |name: &str| started["addresses"][name].as_str().unwrap_or("-").to_owned();
+    if !is_paper {
+        let lines: Vec<String> = started["addresses"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, address)| format!("  {name:14} {}", address.as_str().unwrap_or("-")))
+            .collect();
+        return format!("ready\n{}", lines.join("\n"));
+    }
+    let gateway = address(GATEWAY_HTTP);
+    let password = started["admin_password_file"].as_str().unwrap_or("-");
+    format!(
+        "trademesh is ready: PAPER trading on a simulated exchange
+
+  API          http://{gateway}/docs/ (OpenAPI at /openapi.json)
+  gRPC         {gateway} (grpcurl -plaintext {gateway} list)
+  exchange     http://{} (Binance's REST and WebSocket formats)
+  admin        user 'admin', password in {password}
+  data         {}
+
+try:
+  trademesh login --password-file {password}
+  trademesh order buy BTCUSDT 0.01
+  trademesh positions
+
+Ctrl-C ends it; the data stays.",
+        address(EXCHANGE_HTTP),
+        started["data_dir"].as_str().unwrap_or("-"),
+    )
+}

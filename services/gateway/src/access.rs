@@ -1,0 +1,87 @@
+//! Who calls, whether they may, and how often: the same three questions for REST, gRPC and the WebSocket.
+
+use crate::limits::{Allowance, Limits};
+use http::HeaderMap;
+use mesh::error::{Error, Result};
+use mesh::identity::{Caller, Verifier};
+use mesh::policy::Method;
+use std::net::IpAddr;
+
+/// The permission that needs no token.
+const PUBLIC: &str = "public";
+
+/// The gateway's doorkeeper.
+pub(crate) struct Access {
+    verifier: Verifier,
+    limits: Limits,
+}
+
+impl Access {
+    /// A doorkeeper that knows tokens and limits.
+    pub(crate) fn new(verifier: Verifier, limits: Limits) -> Self {
+        Self { verifier, limits }
+    }
+
+    /// The verified caller; none when the request carries no token.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when there is a token and it does not verify.
+    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Option<Caller>> {
+        let Some(value) = headers.get(http::header::AUTHORIZATION) else {
+            return Ok(None);
+        };
+        let token = value
+            .to_str()
+            .ok()
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| token.trim())
+            .ok_or_else(|| Error::unauthenticated("TOKEN_INVALID", "the authorization header is not 'Bearer TOKEN'"))?;
+        let principal = self.verifier.verify(token)?;
+        Ok(Some(Caller {
+            principal,
+            token: token.into(),
+        }))
+    }
+
+    /// Counts the request.
+    ///
+    /// # Errors
+    /// `Exhausted` when the caller, or the address of a nameless one, has made too many.
+    pub(crate) fn count(&self, caller: Option<&Caller>, peer: IpAddr) -> Result<Allowance> {
+        match caller {
+            Some(caller) => self.limits.principal(&caller.principal.subject),
+            None => self.limits.address(peer),
+        }
+    }
+
+    /// Whether the caller may call the RPC.
+    ///
+    /// # Errors
+    /// `Unauthenticated` without a token, `Denied` without the permission.
+    pub(crate) fn allow(&self, method: &Method, caller: Option<&Caller>) -> Result<()> {
+        if method.permission == PUBLIC {
+            return Ok(());
+        }
+        let caller = caller.ok_or_else(|| Error::unauthenticated("UNAUTHENTICATED", "a token is needed"))?;
+        if caller.principal.allows(method.permission) {
+            return Ok(());
+        }
+        Err(
+            Error::denied("PERMISSION_DENIED", "the caller's roles do not hold the permission")
+                .with("permission", method.permission),
+        )
+    }
+
+    /// Whether the caller has a grant on the account that the request names.
+    ///
+    /// # Errors
+    /// `Denied` without a grant.
+    pub(crate) fn grant(&self, caller: Option<&Caller>, account: Option<&str>) -> Result<()> {
+        let account = account.unwrap_or_default();
+        if caller.is_some_and(|caller| caller.principal.may_access(account)) {
+            return Ok(());
+        }
+        Err(Error::denied("ACCOUNT_NOT_GRANTED", "the caller has no grant on the account").with("account", account))
+    }
+}

@@ -1,0 +1,134 @@
+//! The one port: what every answer carries, and which of the four ways in a request takes.
+
+use crate::pages;
+use crate::{Gateway, forward, rest, websocket};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::State;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Redirect};
+use axum::routing::get;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header};
+use mesh::error::Error;
+use mesh::ids::Ids;
+use mesh::rest::error_response;
+use mesh::server::PeerAddress;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+use tower_http::compression::CompressionLayer;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest id that a client may give its request.
+const MAX_REQUEST_ID: usize = 64;
+
+/// What a request is called in answers, logs and behind the gateway.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// The client's id when it is a plain one, else a new one.
+    fn of(headers: &HeaderMap, ids: &Ids) -> Self {
+        let is_plain = |value: &&HeaderValue| {
+            (1..=MAX_REQUEST_ID).contains(&value.len())
+                && value.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+        };
+        let given = headers.get(REQUEST_ID).filter(is_plain).cloned();
+        let fresh = || HeaderValue::try_from(ids.next()).expect("an id is letters and digits");
+        Self(given.unwrap_or_else(fresh))
+    }
+
+    /// The id as text.
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.to_str().expect("an id is letters, digits, and -_.")
+    }
+}
+
+/// The gateway's HTTP surface.
+pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
+    Router::new()
+        .merge(pages::docs())
+        .route("/", get(|| async { Redirect::temporary("/docs/") }))
+        .route("/openapi.json", get(pages::openapi))
+        .route("/ws", get(upgrade))
+        .fallback(dispatch)
+        // Innermost: bodies of unary answers shrink; streams, gRPC and small answers pass as they are.
+        .layer(CompressionLayer::new().gzip(true))
+        // Outermost: every answer, of whatever way in, has its id and its headers.
+        .layer(middleware::from_fn_with_state(gateway.clone(), frame))
+        .with_state(gateway)
+}
+
+/// Gives the request its id, and the answer its headers.
+async fn frame(State(gateway): State<Arc<Gateway>>, mut request: Request<Body>, next: Next) -> Response<Body> {
+    let id = RequestId::of(request.headers(), &gateway.ids);
+    let is_grpc = forward::is_grpc(request.headers());
+    request.headers_mut().insert(REQUEST_ID, id.0.clone());
+    request.extensions_mut().insert(id.clone());
+    let begun = gateway.clock.monotonic();
+    let mut response = next.run(request).await;
+    let seconds = (gateway.clock.monotonic() - begun).as_secs_f64();
+    let kind = if is_grpc { "grpc" } else { "rest" };
+    let status = response.status().as_u16().to_string();
+    metrics::histogram!("trademesh_gateway_seconds", "kind" => kind, "status" => status).record(seconds);
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, id.0);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(pages::API_POLICY));
+    response
+}
+
+/// gRPC by content type, else REST.
+async fn dispatch(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
+    let peer = peer_of(&request);
+    if forward::is_grpc(request.headers()) {
+        return forward::forward(&gateway.access, &gateway.channels, peer, request).await.map(Body::new);
+    }
+    let id = id_of(&request);
+    rest::handle(&gateway, peer, &id, request).await
+}
+
+/// Opens a WebSocket.
+async fn upgrade(
+    State(gateway): State<Arc<Gateway>>,
+    uri: Uri,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
+) -> Response<Body> {
+    let id = RequestId::of(&headers, &gateway.ids);
+    let opened = upgrade
+        .map_err(|_| Error::invalid("NOT_A_WEBSOCKET", "this path is a WebSocket: send an upgrade request"))
+        .and_then(|upgrade| Ok((upgrade, websocket::caller_of(&gateway, &headers, &uri)?)))
+        .and_then(|(upgrade, caller)| {
+            let place = gateway.sockets.clone().try_acquire_owned().map_err(|_| {
+                Error::exhausted("TOO_MANY_WEB_SOCKETS", "too many WebSockets are open").retry_after(Duration::from_secs(5))
+            })?;
+            Ok((upgrade, caller, place))
+        });
+    match opened {
+        Ok((upgrade, caller, place)) => {
+            let bound = gateway.config.max_frame_bytes;
+            let upgrade = upgrade.max_message_size(bound).max_frame_size(bound);
+            upgrade
+                .on_upgrade(move |socket| async move {
+                    websocket::serve(gateway, caller, socket).await;
+                    drop(place);
+                })
+                .into_response()
+        }
+        Err(error) => error_response(&error, id.as_str()),
+    }
+}
+
+fn peer_of(request: &Request<Body>) -> IpAddr {
+    let peer = request.extensions().get::<PeerAddress>();
+    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |PeerAddress(address)| address.ip())
+}
+
+fn id_of(request: &Request<Body>) -> RequestId {
+    request.extensions().get().cloned().expect("the frame gives every request an id")
+}

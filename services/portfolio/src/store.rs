@@ -1,0 +1,315 @@
+//! What the portfolio keeps: the fills, the ledger's movements, and the positions and balances that follow from them,
+//! all written in the transaction that moves the cursor.
+
+use crate::core::{Changes, Movement, Portfolios};
+use domain::ledger::Owner;
+use domain::position::Position;
+use domain::{AccountId, Asset, Fill, Money, Symbol};
+use mesh::error::{Error, Result};
+use mesh::events::cursor;
+use mesh::store::{Migration, Store, Transaction};
+use sqlx::any::AnyRow;
+use sqlx::Row;
+
+/// A movement's id is its event's sequence times this, plus its shard.
+pub(crate) const SHARDS_BOUND: i64 = 1 << 8;
+
+/// The tables.
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "fold_of_fills",
+        sqlite: include_str!("../migrations/sqlite/0001_fold_of_fills.sql"),
+        postgres: include_str!("../migrations/postgres/0001_fold_of_fills.sql"),
+    },
+    cursor::migration(2),
+];
+
+/// One side of a movement, as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredPosting {
+    /// The movement.
+    pub(crate) movement_id: i64,
+    /// Its place in the movement.
+    pub(crate) line: i64,
+    /// `cash`, or a counter account.
+    pub(crate) ledger_account: String,
+    /// The asset.
+    pub(crate) asset: String,
+    /// The amount, a decimal.
+    pub(crate) amount: String,
+    /// What caused it.
+    pub(crate) cause: String,
+    /// When, in microseconds since the Unix epoch.
+    pub(crate) time_us: i64,
+}
+
+/// One fill, as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredFill {
+    /// The sequence of its event.
+    pub(crate) sequence: i64,
+    /// The symbol.
+    pub(crate) symbol: String,
+    /// The order.
+    pub(crate) order_id: String,
+    /// The venue's id of the trade.
+    pub(crate) trade_id: i64,
+    /// Whether it bought.
+    pub(crate) is_buy: bool,
+    /// The price, a decimal.
+    pub(crate) price: String,
+    /// The quantity, a decimal.
+    pub(crate) quantity: String,
+    /// The fee, a decimal.
+    pub(crate) fee: String,
+    /// The asset of the fee.
+    pub(crate) fee_asset: String,
+    /// When, in microseconds since the Unix epoch.
+    pub(crate) time_us: i64,
+}
+
+/// Loads every account.
+///
+/// # Errors
+/// When the store does not answer, or holds what this version cannot read.
+pub(crate) async fn load(store: &Store) -> Result<Portfolios> {
+    let mut portfolios = Portfolios::default();
+    for row in sqlx::query("SELECT account, sequence FROM account")
+        .fetch_all(store.read())
+        .await?
+    {
+        portfolios.account_mut(&account_of(&row)?).sequence = row.try_get::<i64, _>("sequence")?.unsigned_abs();
+    }
+    for row in sqlx::query("SELECT account, asset, amount FROM balance")
+        .fetch_all(store.read())
+        .await?
+    {
+        let asset = Asset::parse(row.try_get("asset")?).map_err(damaged)?;
+        let amount = Money::parse(row.try_get("amount")?).map_err(damaged)?;
+        portfolios
+            .account_mut(&account_of(&row)?)
+            .balances
+            .insert(asset, amount);
+    }
+    for row in sqlx::query("SELECT account, symbol, state FROM position")
+        .fetch_all(store.read())
+        .await?
+    {
+        let symbol = Symbol::parse(row.try_get("symbol")?).map_err(damaged)?;
+        let position: Position = serde_json::from_str(row.try_get("state")?).map_err(damaged)?;
+        portfolios
+            .account_mut(&account_of(&row)?)
+            .positions
+            .insert(symbol, position);
+    }
+    Ok(portfolios)
+}
+
+/// Writes what a batch changed, in the caller's transaction.
+///
+/// # Errors
+/// When the store refuses, for example a fill that is already there.
+pub(crate) async fn save(tx: &mut Transaction, shard: i64, changes: &Changes) -> Result<()> {
+    for (sequence, fill) in &changes.fills {
+        insert_fill(tx, *sequence, fill).await?;
+    }
+    for movement in &changes.movements {
+        insert_movement(tx, shard, movement).await?;
+    }
+    for ((account, symbol), position) in &changes.positions {
+        let state = serde_json::to_string(position).map_err(damaged)?;
+        sqlx::query(
+            "INSERT INTO position (account, symbol, state) VALUES ($1, $2, $3)
+             ON CONFLICT (account, symbol) DO UPDATE SET state = excluded.state",
+        )
+        .bind(account.as_str())
+        .bind(symbol.as_str())
+        .bind(state)
+        .execute(&mut **tx)
+        .await?;
+    }
+    for ((account, asset), amount) in &changes.balances {
+        sqlx::query(
+            "INSERT INTO balance (account, asset, amount) VALUES ($1, $2, $3)
+             ON CONFLICT (account, asset) DO UPDATE SET amount = excluded.amount",
+        )
+        .bind(account.as_str())
+        .bind(asset.as_str())
+        .bind(amount.to_string())
+        .execute(&mut **tx)
+        .await?;
+    }
+    for (account, sequence) in &changes.sequences {
+        sqlx::query(
+            "INSERT INTO account (account, sequence) VALUES ($1, $2)
+             ON CONFLICT (account) DO UPDATE SET sequence = excluded.sequence",
+        )
+        .bind(account.as_str())
+        .bind(signed(*sequence)?)
+        .execute(&mut **tx)
+        .await?;
+    }
+    Ok(())
+}
+
+/// An account's fills before a sequence, newest first; of one symbol when it is named.
+///
+/// # Errors
+/// When the store does not answer.
+pub(crate) async fn fills(
+    store: &Store,
+    account: &str,
+    symbol: &str,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<StoredFill>> {
+    let rows = sqlx::query(
+        "SELECT sequence, symbol, order_id, trade_id, is_buy, price, quantity, fee, fee_asset, time_us FROM fill
+         WHERE account = $1 AND ($2 = '' OR symbol = $2) AND sequence < $3 ORDER BY sequence DESC LIMIT $4",
+    )
+    .bind(account)
+    .bind(symbol)
+    .bind(before)
+    .bind(limit)
+    .fetch_all(store.read())
+    .await?;
+    rows.iter().map(fill_of).collect()
+}
+
+/// An account's postings before a place in the ledger, newest first.
+///
+/// # Errors
+/// When the store does not answer.
+pub(crate) async fn postings(
+    store: &Store,
+    account: &str,
+    before: (i64, i64),
+    limit: i64,
+) -> Result<Vec<StoredPosting>> {
+    let rows = sqlx::query(
+        "SELECT movement_id, line, ledger_account, asset, amount, cause, time_us FROM posting
+         WHERE account = $1 AND (movement_id < $2 OR (movement_id = $2 AND line < $3))
+         ORDER BY movement_id DESC, line DESC LIMIT $4",
+    )
+    .bind(account)
+    .bind(before.0)
+    .bind(before.1)
+    .bind(limit)
+    .fetch_all(store.read())
+    .await?;
+    rows.iter().map(posting_of).collect()
+}
+
+/// The journal that a shard's cursor belongs to; none before its first event.
+///
+/// # Errors
+/// When the store does not answer.
+pub(crate) async fn journal_of(store: &Store, shard: i32) -> Result<Option<String>> {
+    let row = sqlx::query("SELECT journal_id FROM journal WHERE shard = $1")
+        .bind(i64::from(shard))
+        .fetch_optional(store.read())
+        .await?;
+    Ok(row.map(|row| row.try_get("journal_id")).transpose()?)
+}
+
+/// Remembers the journal that a shard's cursor belongs to.
+///
+/// # Errors
+/// When the store does not answer.
+pub(crate) async fn remember_journal(store: &Store, shard: i32, journal_id: &str) -> Result<()> {
+    let mut tx = store.begin().await?;
+    sqlx::query("INSERT INTO journal (shard, journal_id) VALUES ($1, $2)")
+        .bind(i64::from(shard))
+        .bind(journal_id)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn insert_fill(tx: &mut Transaction, sequence: u64, fill: &Fill) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO fill (account, venue, symbol, trade_id, order_id, sequence, is_buy, price, quantity, fee, fee_asset,
+         time_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+    )
+    .bind(fill.account.as_str())
+    .bind(fill.venue.as_str())
+    .bind(fill.symbol.as_str())
+    .bind(signed(fill.trade_id.value())?)
+    .bind(fill.order_id.as_str())
+    .bind(signed(sequence)?)
+    .bind(i64::from(fill.side == domain::Side::Buy))
+    .bind(fill.price.to_string())
+    .bind(fill.quantity.to_string())
+    .bind(fill.fee.to_string())
+    .bind(fill.fee_asset.as_str())
+    .bind(fill.time.as_micros())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+async fn insert_movement(tx: &mut Transaction, shard: i64, movement: &Movement) -> Result<()> {
+    let movement_id = signed(movement.sequence)? * SHARDS_BOUND + shard;
+    for (line, entry) in (0_i64..).zip(&movement.entries) {
+        let ledger_account = match &entry.owner {
+            Owner::Account(_) => "cash",
+            Owner::Counter(name) => name.as_str(),
+        };
+        sqlx::query(
+            "INSERT INTO posting (movement_id, line, account, ledger_account, asset, amount, cause, time_us)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind(movement_id)
+        .bind(line)
+        .bind(movement.account.as_str())
+        .bind(ledger_account)
+        .bind(entry.asset.as_str())
+        .bind(entry.amount.to_string())
+        .bind(movement.cause.as_str())
+        .bind(movement.time.as_micros())
+        .execute(&mut **tx)
+        .await?;
+    }
+    Ok(())
+}
+
+fn fill_of(row: &AnyRow) -> Result<StoredFill> {
+    Ok(StoredFill {
+        sequence: row.try_get("sequence")?,
+        symbol: row.try_get("symbol")?,
+        order_id: row.try_get("order_id")?,
+        trade_id: row.try_get("trade_id")?,
+        is_buy: row.try_get::<i64, _>("is_buy")? == 1,
+        price: row.try_get("price")?,
+        quantity: row.try_get("quantity")?,
+        fee: row.try_get("fee")?,
+        fee_asset: row.try_get("fee_asset")?,
+        time_us: row.try_get("time_us")?,
+    })
+}
+
+fn posting_of(row: &AnyRow) -> Result<StoredPosting> {
+    Ok(StoredPosting {
+        movement_id: row.try_get("movement_id")?,
+        line: row.try_get("line")?,
+        ledger_account: row.try_get("ledger_account")?,
+        asset: row.try_get("asset")?,
+        amount: row.try_get("amount")?,
+        cause: row.try_get("cause")?,
+        time_us: row.try_get("time_us")?,
+    })
+}
+
+fn account_of(row: &AnyRow) -> Result<AccountId> {
+    AccountId::parse(row.try_get("account")?).map_err(damaged)
+}
+
+fn signed(number: u64) -> Result<i64> {
+    i64::try_from(number).map_err(damaged)
+}
+
+fn damaged(error: impl std::fmt::Display) -> Error {
+    Error::internal("STORE_DAMAGED", format!("the store holds what cannot be read: {error}"))
+}
