@@ -72,14 +72,14 @@ pub async fn build(config: Config, deps: Deps) -> mesh::Result<Service> {
         bars,
         ready,
     };
-    let (shutdown, token) = (deps.shutdown.clone(), deps.shutdown.token());
-    deps.shutdown.spawn("data feed", async move {
+    let token = deps.shutdown.token();
+    let shutdown = deps.shutdown.clone();
+    shutdown.spawn("data feed", async move {
         tokio::select! {
             () = starter.run(deps) => {}
             () = token.cancelled() => {}
         }
-        drop(shutdown);
-        Ok(())
+        bars.flush().await
     });
     let server = MarketDataServiceServer::new(mesh::pb::guard::market_data_service(service));
     Ok(Service {

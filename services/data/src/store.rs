@@ -198,7 +198,7 @@ mod tests {
 
     #[tokio::test]
     async fn bars_are_kept_replaced_and_pruned_on_both_engines() {
-        for config in mesh::store::testing::engines().await {
+        for config in mesh::store::testing::engines() {
             let store = Store::open(&config, "data", MIGRATIONS).await.unwrap();
             let bars: Vec<Bar> = (0..150).map(|index| bar(Interval::S1, index, "100.5")).collect();
             save(&store, &bars).await.unwrap();
@@ -235,7 +235,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_row_that_is_no_bar_is_an_error() {
-        for config in mesh::store::testing::engines().await {
+        for config in mesh::store::testing::engines() {
             let store = Store::open(&config, "data", MIGRATIONS).await.unwrap();
             let mut transaction = store.begin().await.unwrap();
             sqlx::query("INSERT INTO bars VALUES ('BTCUSDT', 1, 0, 'x', '1', '1', '1', '1', '1', 1, '1', '1')")
