@@ -14,6 +14,7 @@
 pub mod pb;
 pub mod protojson;
 
+pub mod config;
 pub mod error;
 pub mod ids;
 pub mod page;
