@@ -6,6 +6,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=proto");
+    println!("cargo:rerun-if-changed=codegen/tests/protos");
     match generate() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -17,7 +18,11 @@ fn main() -> ExitCode {
 
 fn generate() -> Result<(), Box<dyn std::error::Error>> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    let descriptors = codegen::Descriptors::compile(Path::new("proto"), &[])?;
-    codegen::write(&codegen::generate(&descriptors)?, &out)?;
+    let proto = Path::new("proto");
+    let descriptors = codegen::Descriptors::compile(proto, &[])?;
+    codegen::write(&codegen::generate(&descriptors, "")?, &out)?;
+    // The generator's own protos, for the tests of what runs under generated handlers.
+    let fixtures = codegen::Descriptors::compile(Path::new("codegen/tests/protos"), &[proto])?;
+    codegen::write(&codegen::generate(&fixtures, "fixtures/")?, &out.join("fixtures"))?;
     Ok(())
 }

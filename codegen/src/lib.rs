@@ -4,17 +4,21 @@
 //! It is a crate and not only a build script so that it can be tested on protos of its own. `generate` is pure: a
 //! descriptor set in, named texts out; `write` touches only the files whose text changed.
 
+mod codecs;
+mod comments;
 mod descriptors;
 mod error;
 mod guard;
 mod http;
 mod messages;
 mod model;
+mod openapi;
 mod policy;
 mod protojson;
 mod rest;
 mod rules;
 mod rust;
+mod schema;
 mod tables;
 mod template;
 mod tree;
@@ -46,11 +50,12 @@ impl Output {
     }
 }
 
-/// Derives every file from the descriptors.
+/// Derives every file from the descriptors. `folder` is where they will be inside `OUT_DIR`: empty, or a name with a
+/// slash at its end.
 ///
 /// # Errors
 /// A rule of the protos that is broken, naming the rpc or field.
-pub fn generate(descriptors: &Descriptors) -> Result<Vec<Output>> {
+pub fn generate(descriptors: &Descriptors, folder: &str) -> Result<Vec<Output>> {
     let api = model::Api::read(descriptors)?;
     let modules = messages::generate(descriptors)?;
     let reflection = Output {
@@ -59,10 +64,12 @@ pub fn generate(descriptors: &Descriptors) -> Result<Vec<Output>> {
     };
     let mut outputs = vec![
         reflection,
-        Output::text("pb.rs", tree::generate(&modules)),
+        Output::text("pb.rs", tree::generate(&modules, folder)),
         Output::text("tables.rs", tables::generate(&api)),
         Output::text("guard.rs", guard::generate(&api)),
         Output::text("rest.rs", rest::generate(&api)),
+        Output::text("codecs.rs", codecs::generate(descriptors)),
+        Output::text("openapi.json", openapi::generate(descriptors, &api)),
     ];
     outputs.extend(
         modules

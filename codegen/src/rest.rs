@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use heck::{ToShoutySnakeCase, ToSnakeCase};
 use prost_reflect::{FieldDescriptor, Kind};
 
-use crate::model::{Api, Binding, Body, FieldPath, Rpc, enumeration, is_optional};
+use crate::model::{Api, Binding, Body, FieldPath, Rpc, enumeration, is_optional, real_oneof};
 use crate::rust;
 use crate::template::{Segment, Template};
 
@@ -13,6 +13,7 @@ use crate::template::{Segment, Template};
 pub(crate) fn generate(api: &Api) -> String {
     let mut handlers = String::new();
     let mut routes = String::new();
+    let mut topics = String::new();
     for (index, rpc) in api.rpcs().into_iter().enumerate() {
         for (number, binding) in rpc.bindings.iter().enumerate() {
             let name = handler_name(rpc, number);
@@ -27,9 +28,21 @@ pub(crate) fn generate(api: &Api) -> String {
             );
         }
     }
+    for (index, rpc) in api.rpcs().into_iter().enumerate() {
+        if rpc.descriptor.is_server_streaming() && !rpc.bindings.is_empty() {
+            let name = format!("{}_topic", handler_name(rpc, 0));
+            write_topic(rpc, &name, &mut handlers);
+            let _ = writeln!(
+                topics,
+                "        Topic {{ rpc: &super::tables::METHODS[{index}], handler: {name} }},"
+            );
+        }
+    }
     format!(
-        "use crate::rest::{{Answer, Call, Parameter, Path, Route, Segment, Variable, bind, stream, unary}};\n\n\
-         /// Every route of the API.\npub fn routes() -> Vec<Route> {{\n    vec![\n{routes}    ]\n}}\n\n{handlers}"
+        "use crate::rest::{{Answer, Call, Parameter, Path, Route, Segment, Topic, Variable, bind, stream, unary}};\n\n\
+         /// Every route of the API.\npub fn routes() -> Vec<Route> {{\n    vec![\n{routes}    ]\n}}\n\n\
+         /// Every stream that a client may subscribe to.\npub fn topics() -> Vec<Topic> {{\n    vec![\n{topics}    ]\n}}\n\n\
+         {handlers}"
     )
 }
 
@@ -120,6 +133,21 @@ fn write_handler(rpc: &Rpc, binding: &Binding, name: &str, text: &mut String) {
     );
 }
 
+/// A stream whose whole request is one JSON document.
+fn write_topic(rpc: &Rpc, name: &str, text: &mut String) {
+    let input = rust::message(&rpc.descriptor.input());
+    let client = rust::client(&rpc.descriptor.parent_service());
+    let method = rust::method(rpc.descriptor.name());
+    let _ = writeln!(
+        text,
+        "fn {name}(call: Call) -> Answer {{\n    Box::pin(async move {{\n        \
+         let request: {input} = call.body()?.unwrap_or_default();\n        \
+         let mut client = {client}::new(call.transport());\n        \
+         let answer = client.{method}(call.request(request)).await?.into_inner();\n        {}\n    }})\n}}\n",
+        events(rpc)
+    );
+}
+
 fn write_parameters(name: &str, fields: &[FieldPath], text: &mut String) {
     let entries: Vec<String> = fields
         .iter()
@@ -137,21 +165,30 @@ fn write_parameters(name: &str, fields: &[FieldPath], text: &mut String) {
 
 fn answer(rpc: &Rpc, binding: &Binding) -> String {
     if rpc.descriptor.is_server_streaming() {
-        let sequence = rpc.descriptor.output().get_field_by_name("sequence").filter(|field| {
-            matches!(field.kind(), Kind::Int64 | Kind::Sint64 | Kind::Sfixed64)
-                && !field.is_list()
-                && !is_optional(field)
-        });
-        let message = rust::message(&rpc.descriptor.output());
-        return match sequence {
-            Some(_) => format!("Ok(stream(answer, |message: &{message}| Some(message.sequence)))"),
-            None => format!("Ok(stream(answer, |_: &{message}| None))"),
-        };
+        return events(rpc);
     }
     match &binding.response_body {
         None => "unary(&answer)".into(),
         Some(field) if field.is_list() => format!("unary(&answer.{})", rust::field(field)),
         Some(field) => format!("unary(&answer.{}.unwrap_or_default())", rust::field(field)),
+    }
+}
+
+/// A stream of answers; a field `sequence` is what a reader resumes from.
+fn events(rpc: &Rpc) -> String {
+    let is_sequence = |field: &FieldDescriptor| {
+        let is_long = matches!(field.kind(), Kind::Int64 | Kind::Sint64 | Kind::Sfixed64);
+        is_long && !field.is_list() && !is_optional(field) && !real_oneof(field)
+    };
+    let message = rust::message(&rpc.descriptor.output());
+    match rpc
+        .descriptor
+        .output()
+        .get_field_by_name("sequence")
+        .filter(is_sequence)
+    {
+        Some(_) => format!("Ok(stream(answer, |message: &{message}| Some(message.sequence)))"),
+        None => format!("Ok(stream(answer, |_: &{message}| None))"),
     }
 }
 

@@ -5,17 +5,28 @@ use std::fmt::Write as _;
 
 use crate::messages::Module;
 
-/// The modules beside the packages.
-const DERIVED: [(&str, &str); 3] = [
+/// What generated code need not keep to.
+const ALLOWED: &str = "#[allow(missing_docs, unreachable_pub, unused_mut, unused_variables, clippy::all, \
+                       clippy::wildcard_imports, clippy::unwrap_used)]";
+
+/// The modules beside the packages: attributes, name, what they hold.
+const DERIVED: [(&str, &str, &str); 4] = [
     (
+        "",
         "tables",
         "Every rpc with its policy, and the permissions of every role.",
     ),
     (
+        "",
         "guard",
         "Wrappers of the services that authorise each decoded request before the service sees it.",
     ),
-    ("rest", "A typed handler for every `google.api.http` rule."),
+    (
+        "",
+        "rest",
+        "A typed handler for every `google.api.http` rule, and one for every stream.",
+    ),
+    ("#[cfg(test)]", "codecs", "The JSON of every message, both ways."),
 ];
 
 #[derive(Default)]
@@ -24,8 +35,9 @@ struct Node {
     file: Option<String>,
 }
 
-/// Generates `pb.rs`: nested modules that include their files, and `<area>` for `trademesh::<area>::v1`.
-pub(crate) fn generate(modules: &[Module]) -> String {
+/// Generates `pb.rs`: nested modules that include their files, and `<area>` for `trademesh::<area>::v1`. `folder` is
+/// where the files are inside `OUT_DIR`.
+pub(crate) fn generate(modules: &[Module], folder: &str) -> String {
     let mut root = Node::default();
     let mut aliases = String::new();
     for module in modules {
@@ -34,45 +46,37 @@ pub(crate) fn generate(modules: &[Module]) -> String {
             node = node.children.entry(segment.to_owned()).or_default();
         }
         node.file = Some(module.file_name());
-        if let [_, area, version] = module.package.split('.').collect::<Vec<_>>()[..] {
-            let _ = writeln!(
-                aliases,
-                "/// Short for `{0}`.\npub use {1}::{area}::{version} as {area};",
-                module.package,
-                root_of(module)
-            );
+        if let [top, area, version] = module.package.split('.').collect::<Vec<_>>()[..] {
+            let _ = writeln!(aliases, "/// Short for `{}`.", module.package);
+            let _ = writeln!(aliases, "pub use {top}::{area}::{version} as {area};");
         }
     }
     let mut text = String::new();
-    write_children(&root, 0, &mut text);
-    for (name, about) in DERIVED {
-        let _ = writeln!(text, "/// {about}");
-        let _ = writeln!(text, "#[allow(clippy::all, clippy::wildcard_imports)]");
+    write_children(&root, folder, 0, &mut text);
+    for (attribute, name, about) in DERIVED {
+        let _ = writeln!(text, "/// {about}\n{attribute}\n{ALLOWED}\npub mod {name} {{");
         let _ = writeln!(
             text,
-            "pub mod {name} {{\n    include!(concat!(env!(\"OUT_DIR\"), \"/{name}.rs\"));\n}}"
+            "    include!(concat!(env!(\"OUT_DIR\"), \"/{folder}{name}.rs\"));\n}}"
         );
     }
     text + &aliases
 }
 
-fn root_of(module: &Module) -> &str {
-    module.package.split('.').next().unwrap_or_default()
-}
-
-fn write_children(node: &Node, depth: usize, text: &mut String) {
+fn write_children(node: &Node, folder: &str, depth: usize, text: &mut String) {
     let indent = "    ".repeat(depth);
     for (name, child) in &node.children {
-        let _ = writeln!(text, "{indent}/// Generated from the protos.");
         let _ = writeln!(
             text,
-            "{indent}#[allow(missing_docs, unreachable_pub, clippy::all, clippy::wildcard_imports, clippy::unwrap_used)]"
+            "{indent}/// Generated from the protos.\n{indent}{ALLOWED}\n{indent}pub mod {name} {{"
         );
-        let _ = writeln!(text, "{indent}pub mod {name} {{");
         if let Some(file) = &child.file {
-            let _ = writeln!(text, "{indent}    include!(concat!(env!(\"OUT_DIR\"), \"/{file}\"));");
+            let _ = writeln!(
+                text,
+                "{indent}    include!(concat!(env!(\"OUT_DIR\"), \"/{folder}{file}\"));"
+            );
         }
-        write_children(child, depth + 1, text);
+        write_children(child, folder, depth + 1, text);
         let _ = writeln!(text, "{indent}}}");
     }
 }

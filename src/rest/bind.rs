@@ -44,19 +44,12 @@ pub fn number<T: JsonNumber>(field: &mut T, value: &str) -> Set {
     Ok(())
 }
 
-/// Sets an enum from a name or a known number.
+/// Sets an enum from the name of a value.
 ///
 /// # Errors
 /// When the enum has no such value.
-pub fn enumeration<E: TryFrom<i32>>(field: &mut i32, value: &str, by_name: impl Fn(&str) -> Option<E>) -> Set
-where
-    i32: From<E>,
-{
-    let by_number = || value.parse::<i32>().ok().and_then(|number| E::try_from(number).ok());
-    *field = by_name(value)
-        .or_else(by_number)
-        .map(i32::from)
-        .ok_or(Misfit("a value of its enum"))?;
+pub fn enumeration<E: Into<i32>>(field: &mut i32, value: &str, by_name: impl Fn(&str) -> Option<E>) -> Set {
+    *field = by_name(value).ok_or(Misfit("the name of a value of its enum"))?.into();
     Ok(())
 }
 

@@ -94,6 +94,12 @@ impl Call {
                 "the body must be application/json",
             ));
         }
+        if names_nul(&self.input.body) {
+            return Err(Error::invalid(
+                "INVALID_FIELD",
+                "text must not contain the character U+0000",
+            ));
+        }
         serde_json::from_slice(&self.input.body)
             .map(Some)
             .map_err(|error| json_error(&error))
@@ -191,6 +197,19 @@ fn decode(text: &str) -> Result<String> {
     decoded
         .filter(|text| !text.contains('\0'))
         .ok_or_else(|| Error::invalid("MALFORMED_QUERY", "the query is not plain text"))
+}
+
+/// Whether a JSON text escapes U+0000, which PostgreSQL cannot keep. (Unescaped, it is no JSON.)
+fn names_nul(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        if rest[at + 1..].starts_with(b"u0000") {
+            return true;
+        }
+        // The escaped character is stepped over, so that an escaped backslash does not escape what follows it.
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    false
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

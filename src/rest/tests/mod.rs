@@ -1,0 +1,14 @@
+//! The generated handlers of the generator's own protos, in front of a real server of the same protos.
+
+mod bind;
+mod http;
+mod router;
+mod service;
+mod stream;
+
+/// The fixture API.
+#[allow(clippy::wildcard_imports)]
+pub(crate) mod fixture {
+    include!(concat!(env!("OUT_DIR"), "/fixtures/pb.rs"));
+    pub(crate) const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/fixtures/descriptors.bin"));
+}
