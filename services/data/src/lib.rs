@@ -69,7 +69,7 @@ pub async fn build(config: Config, deps: Deps) -> mesh::Result<Service> {
         config,
         rest,
         market,
-        bars,
+        bars: bars.clone(),
         ready,
     };
     let token = deps.shutdown.token();
