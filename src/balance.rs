@@ -119,3 +119,6 @@ impl<C: Connect> Balancer<C> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,3 +29,6 @@ pub use readiness::{Readiness, ReadinessGuard};
 pub use running::{Running, exit_code};
 pub use service::{Deps, HttpSurface, Service};
 pub use shutdown::{Failures, Shutdown};
+
+#[cfg(test)]
+mod tests;

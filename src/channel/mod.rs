@@ -145,3 +145,6 @@ impl tower::Service<Request<Body>> for Channel {
         Box::pin(async move { Ok(call::call(&peer, request).await) })
     }
 }
+
+#[cfg(test)]
+mod tests;

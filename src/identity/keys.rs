@@ -29,9 +29,12 @@ impl PublicKey {
     /// A key from its 32 bytes.
     ///
     /// # Errors
-    /// `Invalid` when the bytes are not a point of the curve.
+    /// `Invalid` when the bytes are not a point of the curve, or one of small order.
     pub fn new(owner: impl Into<String>, bytes: [u8; 32]) -> Result<PublicKey> {
-        VerifyingKey::from_bytes(&bytes).map_err(|error| bad_key(&error))?;
+        let key = VerifyingKey::from_bytes(&bytes).map_err(|error| bad_key(&error))?;
+        if key.is_weak() {
+            return Err(bad_key(&"of small order, it verifies what nobody signed"));
+        }
         Ok(PublicKey {
             kid: thumbprint(&bytes),
             owner: owner.into(),
@@ -139,7 +142,7 @@ mod tests {
 
     #[test]
     fn what_is_no_key_is_refused() {
-        for x in ["", "!", "AAAA", "__________________________________________8"] {
+        for x in ["", "!", "AAAA", "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
             assert_eq!(
                 PublicKey::from_jwk("users", x).unwrap_err().reason(),
                 "KEY_INVALID",

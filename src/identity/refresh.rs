@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::FutureExt;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -44,6 +45,8 @@ pub async fn refresh(verifier: Verifier, source: impl KeySource, config: Refresh
     let mut available = true;
     loop {
         let started = Instant::now();
+        // Tokens that came before are answered by this fetch.
+        let _ = verifier.unknown_key().now_or_never();
         let fetched = fetch(&verifier, &source, &config).await;
         available = report(available, fetched, &verifier);
         // Until the first success the pace is the quickest allowed: `auth` may start after its callers.

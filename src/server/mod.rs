@@ -70,3 +70,6 @@ pub fn layered(
         .layer(layers::authentication(verifier.clone()))
         .service(layers::routes(routes))
 }
+
+#[cfg(test)]
+mod tests;
