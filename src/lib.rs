@@ -20,6 +20,8 @@ pub mod ids;
 pub mod page;
 pub mod time;
 
+pub mod wire;
+
 pub mod identity;
 pub mod policy;
 pub mod telemetry;
