@@ -1,1 +1,26 @@
 //! The order path: shards, risk gate, journal, venue.
+//!
+//! An order is decided by its account's shard ([`core`], pure), journalled, acknowledged, and only then sent to the venue.
+//! [`shard`] is the single writer around the core, `sender` carries journalled intents out and asks for what is not known,
+//! `reconcile` brings home what the venue says. Replaying a journal through the same `apply` gives the same state, so a
+//! restart loses nothing that was acknowledged and doubles nothing that was filled.
+
+pub mod binance;
+mod clients;
+pub mod codec;
+pub mod config;
+pub mod core;
+mod error;
+mod grpc;
+mod metrics;
+mod reconcile;
+mod sender;
+pub mod shard;
+mod start;
+pub mod venue;
+
+pub use config::{Config, LimitOptions};
+pub use start::{build, build_on};
+
+/// The service's name.
+pub const NAME: &str = "trading";

@@ -1,0 +1,203 @@
+//! The venue's request limits as one budget, with a part kept for cancels and queries.
+//!
+//! Binance counts request weight an address and minute, and orders an account and ten seconds. The weight that the venue
+//! says is used (`X-MBX-USED-WEIGHT-1M`) includes what others behind the same address spend, so it corrects our count.
+
+use super::wire::RateLimit;
+use domain::AccountId;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const TEN_SECONDS: Duration = Duration::from_secs(10);
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A new order.
+    Order,
+    /// A cancel or a query: may spend what is kept.
+    Vital,
+}
+
+/// Something counted in fixed windows.
+#[derive(Debug, Clone, Copy, Default)]
+struct Window {
+    index: u64,
+    used: u64,
+}
+
+impl Window {
+    fn roll(&mut self, now: Duration, span: Duration) {
+        let index = (now.as_nanos() / span.as_nanos()) as u64;
+        if index != self.index {
+            *self = Window { index, used: 0 };
+        }
+    }
+}
+
+/// How long until the next window begins.
+fn until_next(now: Duration, span: Duration) -> Duration {
+    span - Duration::from_nanos((now.as_nanos() % span.as_nanos()) as u64)
+}
+
+/// The budget. Its time runs by the venue's clock: the venue's windows begin at its whole minutes.
+#[derive(Debug)]
+pub(super) struct Budget {
+    weight_limit: u64,
+    order_limit: u64,
+    reserved_percent: u64,
+    weight: Window,
+    orders: BTreeMap<AccountId, Window>,
+    /// Nothing is sent before: the venue said so.
+    blocked_until: Duration,
+}
+
+impl Budget {
+    /// Binance's published limits, until the venue states its own.
+    pub(super) fn new(reserved_percent: u32) -> Budget {
+        Budget {
+            weight_limit: 6_000,
+            order_limit: 100,
+            reserved_percent: u64::from(reserved_percent),
+            weight: Window::default(),
+            orders: BTreeMap::new(),
+            blocked_until: Duration::ZERO,
+        }
+    }
+
+    /// Takes over the limits that `exchangeInfo` states.
+    pub(super) fn adopt(&mut self, limits: &[RateLimit]) {
+        for limit in limits {
+            match (
+                limit.rate_limit_type.as_str(),
+                limit.interval.as_str(),
+                limit.interval_num,
+            ) {
+                ("REQUEST_WEIGHT", "MINUTE", 1) => self.weight_limit = limit.limit,
+                ("ORDERS", "SECOND", 10) => self.order_limit = limit.limit,
+                _ => {}
+            }
+        }
+    }
+
+    /// Spends, or says how long to wait.
+    pub(super) fn spend(
+        &mut self,
+        purpose: Purpose,
+        account: Option<&AccountId>,
+        weight: u64,
+        now: Duration,
+    ) -> Result<(), Duration> {
+        if now < self.blocked_until {
+            return Err(self.blocked_until - now);
+        }
+        self.weight.roll(now, MINUTE);
+        let open = match purpose {
+            Purpose::Order => self.weight_limit * (100 - self.reserved_percent) / 100,
+            Purpose::Vital => self.weight_limit,
+        };
+        if self.weight.used + weight > open {
+            return Err(until_next(now, MINUTE));
+        }
+        if let (Purpose::Order, Some(account)) = (purpose, account) {
+            let orders = self.orders.entry(account.clone()).or_default();
+            orders.roll(now, TEN_SECONDS);
+            if orders.used >= self.order_limit {
+                return Err(until_next(now, TEN_SECONDS));
+            }
+            orders.used += 1;
+        }
+        self.weight.used += weight;
+        Ok(())
+    }
+
+    /// The venue says how much weight was used in this minute.
+    pub(super) fn correct(&mut self, used: u64, now: Duration) {
+        self.weight.roll(now, MINUTE);
+        self.weight.used = self.weight.used.max(used);
+    }
+
+    /// The venue wants to be left alone.
+    pub(super) fn block(&mut self, wait: Duration, now: Duration) {
+        self.blocked_until = self.blocked_until.max(now + wait);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Budget, Purpose, RateLimit};
+    use domain::AccountId;
+    use std::time::Duration;
+
+    const NOW: Duration = Duration::from_secs(6_000_001);
+
+    fn limit(kind: &str, interval: &str, number: u32, limit: u64) -> RateLimit {
+        RateLimit {
+            rate_limit_type: kind.into(),
+            interval: interval.into(),
+            interval_num: number,
+            limit,
+        }
+    }
+
+    fn budget() -> Budget {
+        let mut budget = Budget::new(20);
+        let raw = limit("RAW_REQUESTS", "MINUTE", 5, 1);
+        budget.adopt(&[
+            limit("REQUEST_WEIGHT", "MINUTE", 1, 10),
+            limit("ORDERS", "SECOND", 10, 3),
+            raw,
+        ]);
+        budget
+    }
+
+    #[test]
+    fn a_part_is_kept_for_cancels_and_queries() {
+        let mut budget = budget();
+        assert_eq!(budget.spend(Purpose::Vital, None, 8, NOW), Ok(()));
+        assert_eq!(budget.spend(Purpose::Order, None, 1, NOW), Err(Duration::from_secs(59)));
+        assert_eq!(budget.spend(Purpose::Vital, None, 2, NOW), Ok(()));
+        assert_eq!(budget.spend(Purpose::Vital, None, 1, NOW), Err(Duration::from_secs(59)));
+        assert_eq!(
+            budget.spend(Purpose::Order, None, 1, NOW + Duration::from_secs(59)),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn orders_are_counted_an_account() {
+        let mut budget = budget();
+        let [one, two] = ["one", "two"].map(|name| AccountId::parse(name).unwrap());
+        for _ in 0..3 {
+            assert_eq!(budget.spend(Purpose::Order, Some(&one), 1, NOW), Ok(()));
+        }
+        assert_eq!(
+            budget.spend(Purpose::Order, Some(&one), 1, NOW),
+            Err(Duration::from_secs(9))
+        );
+        assert_eq!(budget.spend(Purpose::Order, Some(&two), 1, NOW), Ok(()));
+        assert_eq!(budget.spend(Purpose::Vital, Some(&one), 1, NOW), Ok(()));
+        assert_eq!(
+            budget.spend(Purpose::Order, Some(&one), 1, NOW + Duration::from_secs(9)),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn the_venues_own_count_and_its_wish_stand() {
+        let mut budget = budget();
+        budget.correct(10, NOW);
+        budget.correct(2, NOW);
+        assert_eq!(budget.spend(Purpose::Vital, None, 1, NOW), Err(Duration::from_secs(59)));
+        budget.block(Duration::from_secs(90), NOW);
+        assert_eq!(
+            budget.spend(Purpose::Vital, None, 1, NOW + Duration::from_secs(60)),
+            Err(Duration::from_secs(30))
+        );
+        assert_eq!(
+            budget.spend(Purpose::Vital, None, 1, NOW + Duration::from_secs(90)),
+            Ok(())
+        );
+    }
+}

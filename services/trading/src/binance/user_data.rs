@@ -1,0 +1,157 @@
+//! The user data stream: `userDataStream.subscribe.signature` over the WebSocket API, an account a subscription and many
+//! of them a connection.
+
+use super::Binance;
+use super::wire::ExecutionReport;
+use crate::metrics;
+use crate::sender::FIRST_BACKOFF;
+use crate::venue::{UserData, Venue};
+use domain::AccountId;
+use futures::{SinkExt, StreamExt};
+use mesh::retry::Backoff;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+/// Without a frame for so long (Binance pings every 20 s) the connection counts as lost.
+const SILENCE: Duration = Duration::from_secs(90);
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Follows these accounts over one connection, for ever.
+pub(super) async fn follow(binance: &Binance, accounts: &[AccountId], sink: mpsc::Sender<UserData>) {
+    let backoff = Backoff::new(FIRST_BACKOFF, binance.max_backoff);
+    let mut round = 0;
+    while !sink.is_closed() {
+        let mut connection = Connection {
+            binance,
+            sink: &sink,
+            subscribed: BTreeMap::new(),
+        };
+        let ended = connection.run(accounts).await;
+        tracing::warn!(why = ended, "the user data stream ended");
+        if !connection.subscribed.is_empty() {
+            round = 0;
+        }
+        for account in connection.subscribed.into_values() {
+            let _ = sink.send(UserData::Lost(account)).await;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(backoff.half_jitter(round, &binance.chance)) => {}
+            () = sink.closed() => {}
+        }
+        round += 1;
+    }
+}
+
+struct Connection<'a> {
+    binance: &'a Binance,
+    sink: &'a mpsc::Sender<UserData>,
+    /// Accounts by the subscription's id.
+    subscribed: BTreeMap<u64, AccountId>,
+}
+
+impl Connection<'_> {
+    /// Works until the connection ends, and says why it did.
+    async fn run(&mut self, accounts: &[AccountId]) -> String {
+        let connecting = tokio_tungstenite::connect_async(self.binance.ws_api_url.as_str());
+        let mut socket = match tokio::time::timeout(self.binance.request_timeout, connecting).await {
+            Ok(Ok((socket, _))) => socket,
+            Ok(Err(error)) => return error.to_string(),
+            Err(_) => return "no connection in time".to_owned(),
+        };
+        metrics::reconnected();
+        for (id, account) in accounts.iter().enumerate() {
+            let Some(request) = self.subscription(id, account) else {
+                continue;
+            };
+            if let Err(error) = socket.send(Message::text(request.to_string())).await {
+                return error.to_string();
+            }
+        }
+        loop {
+            let message = tokio::select! {
+                message = tokio::time::timeout(SILENCE, socket.next()) => message,
+                () = self.sink.closed() => return "nobody listens any more".to_owned(),
+            };
+            let text = match message {
+                Ok(Some(Ok(Message::Text(text)))) => text,
+                Ok(Some(Ok(Message::Close(_))) | None) => return "closed by the venue".to_owned(),
+                // tungstenite answers pings by itself when it is polled again.
+                Ok(Some(Ok(_))) => continue,
+                Ok(Some(Err(error))) => return error.to_string(),
+                Err(_) => return "silent for too long".to_owned(),
+            };
+            if let Err(why) = self.receive(&mut socket, accounts, &text).await {
+                return why;
+            }
+        }
+    }
+
+    fn subscription(&self, id: usize, account: &AccountId) -> Option<Value> {
+        let key = self.binance.key(account).ok()?;
+        let (window, time) = (self.binance.recv_window_ms, self.binance.now().as_millis());
+        // The parameters are signed in alphabetical order.
+        let payload = format!("apiKey={}&recvWindow={window}&timestamp={time}", key.api_key);
+        Some(json!({
+            "id": id,
+            "method": "userDataStream.subscribe.signature",
+            "params": {
+                "apiKey": key.api_key, "recvWindow": window, "timestamp": time, "signature": key.sign(&payload),
+            },
+        }))
+    }
+
+    async fn receive(&mut self, socket: &mut Socket, accounts: &[AccountId], text: &str) -> Result<(), String> {
+        let frame: Value = serde_json::from_str(text).map_err(|error| format!("unreadable frame: {error}"))?;
+        if let Some(event) = frame.get("event") {
+            return self.event(frame["subscriptionId"].as_u64(), event).await;
+        }
+        let account = frame["id"].as_u64().and_then(|id| accounts.get(id as usize));
+        let Some(account) = account else { return Ok(()) };
+        match frame["result"]["subscriptionId"].as_u64() {
+            Some(subscription) => {
+                self.subscribed.insert(subscription, account.clone());
+                self.tell(UserData::Subscribed(account.clone())).await
+            }
+            None => {
+                // One account's bad key must not silence the others: this one stays without a stream, and not ready.
+                tracing::error!(%account, error = %frame["error"], "the venue refused a user data subscription");
+                let waits = frame["status"]
+                    .as_u64()
+                    .is_some_and(|status| status == 429 || status == 418 || status >= 500);
+                if waits {
+                    let _ = socket.close(None).await;
+                    return Err("the venue is limiting subscriptions".to_owned());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn event(&mut self, subscription: Option<u64>, event: &Value) -> Result<(), String> {
+        let account = subscription.and_then(|id| self.subscribed.get(&id)).cloned();
+        match (event["e"].as_str(), account) {
+            (Some("executionReport"), Some(account)) => {
+                let report: ExecutionReport =
+                    serde::Deserialize::deserialize(event).map_err(|error| format!("unreadable report: {error}"))?;
+                let order = report.order().map_err(|error| error.to_string())?;
+                self.tell(UserData::Order(account, Box::new(order))).await
+            }
+            // The subscription is over: all of them are made again.
+            (Some("eventStreamTerminated" | "serverShutdown"), _) => Err("ended by the venue".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn tell(&self, news: UserData) -> Result<(), String> {
+        self.sink
+            .send(news)
+            .await
+            .map_err(|_| "nobody listens any more".to_owned())
+    }
+}

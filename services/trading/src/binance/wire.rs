@@ -1,0 +1,398 @@
+//! Binance's JSON as far as it is read here, and what it means.
+
+use crate::core::{Trade, VenueState, VenueStatus};
+use crate::venue::{VenueError, VenueOrder};
+use domain::{Asset, Liquidity, Money, Price, Quantity, Timestamp, TradeId};
+use serde::Deserialize;
+use std::time::Duration;
+
+/// An order: the answer to placing, cancelling and asking, and an entry of `openOrders`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OrderBody {
+    order_id: i64,
+    client_order_id: String,
+    orig_client_order_id: Option<String>,
+    status: String,
+    executed_qty: Quantity,
+    transact_time: Option<i64>,
+    #[serde(default)]
+    fills: Vec<FillBody>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FillBody {
+    price: Price,
+    qty: Quantity,
+    commission: Money,
+    commission_asset: Asset,
+    trade_id: u64,
+}
+
+/// An entry of `myTrades`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TradeBody {
+    id: u64,
+    price: Price,
+    qty: Quantity,
+    commission: Money,
+    commission_asset: Asset,
+    time: i64,
+    is_maker: bool,
+}
+
+/// `GET /api/v3/account`.
+#[derive(Debug, Deserialize)]
+pub(super) struct AccountBody {
+    pub(super) balances: Vec<BalanceBody>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct BalanceBody {
+    pub(super) asset: Asset,
+    free: Money,
+    locked: Money,
+}
+
+/// `GET /api/v3/time`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TimeBody {
+    pub(super) server_time: i64,
+}
+
+/// `GET /api/v3/exchangeInfo`, its limits alone.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct InfoBody {
+    pub(super) rate_limits: Vec<RateLimit>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RateLimit {
+    pub(super) rate_limit_type: String,
+    pub(super) interval: String,
+    pub(super) interval_num: u32,
+    pub(super) limit: u64,
+}
+
+/// A refusal.
+#[derive(Debug, Deserialize)]
+pub(super) struct ErrorBody {
+    pub(super) code: i64,
+    #[serde(default)]
+    pub(super) msg: String,
+}
+
+/// An `executionReport` of the user data stream.
+#[derive(Debug, Deserialize)]
+pub(super) struct ExecutionReport {
+    /// The client's id of the order, or of the request that cancelled it.
+    c: String,
+    /// The client's id of the order that was cancelled.
+    #[serde(rename = "C")]
+    original: String,
+    #[serde(rename = "X")]
+    status: String,
+    #[serde(rename = "r")]
+    reject_reason: String,
+    #[serde(rename = "i")]
+    order_id: i64,
+    #[serde(rename = "l")]
+    last_quantity: Quantity,
+    #[serde(rename = "z")]
+    executed: Quantity,
+    #[serde(rename = "L")]
+    last_price: Money,
+    #[serde(rename = "n")]
+    commission: Money,
+    #[serde(rename = "N")]
+    commission_asset: Option<Asset>,
+    #[serde(rename = "T")]
+    time: i64,
+    #[serde(rename = "t")]
+    trade_id: i64,
+    #[serde(rename = "m")]
+    is_maker: bool,
+}
+
+fn status_of(status: &str) -> Option<VenueStatus> {
+    match status {
+        "NEW" | "PENDING_NEW" | "PARTIALLY_FILLED" | "PENDING_CANCEL" => Some(VenueStatus::Live),
+        "FILLED" => Some(VenueStatus::Filled),
+        "CANCELED" => Some(VenueStatus::Cancelled),
+        "REJECTED" => Some(VenueStatus::Rejected),
+        "EXPIRED" | "EXPIRED_IN_MATCH" => Some(VenueStatus::Expired),
+        _ => None,
+    }
+}
+
+fn unknown_status(status: &str) -> VenueError {
+    VenueError::Unknown(format!("the venue answered with the status '{status:.32}'"))
+}
+
+impl OrderBody {
+    /// What it says.
+    pub(super) fn state(self) -> Result<VenueState, VenueError> {
+        let time = Timestamp::from_millis(self.transact_time.unwrap_or_default());
+        let trade = |fill: FillBody| Trade {
+            trade_id: TradeId::new(fill.trade_id),
+            price: fill.price,
+            quantity: fill.qty,
+            fee: fill.commission,
+            fee_asset: fill.commission_asset,
+            // Only what trades on arrival is in the answer to a new order.
+            liquidity: Liquidity::Taker,
+            time,
+        };
+        Ok(VenueState {
+            status: status_of(&self.status).ok_or_else(|| unknown_status(&self.status))?,
+            executed: self.executed_qty,
+            trades: self.fills.into_iter().map(trade).collect(),
+            venue_order: self.order_id.to_string(),
+            reason: String::new(),
+        })
+    }
+
+    /// What it says, under the id that the order was placed with.
+    pub(super) fn order(self) -> Result<VenueOrder, VenueError> {
+        let venue_id = self
+            .orig_client_order_id
+            .clone()
+            .unwrap_or_else(|| self.client_order_id.clone());
+        Ok(VenueOrder {
+            venue_id,
+            state: self.state()?,
+        })
+    }
+}
+
+impl TradeBody {
+    pub(super) fn trade(self) -> Trade {
+        Trade {
+            trade_id: TradeId::new(self.id),
+            price: self.price,
+            quantity: self.qty,
+            fee: self.commission,
+            fee_asset: self.commission_asset,
+            liquidity: liquidity(self.is_maker),
+            time: Timestamp::from_millis(self.time),
+        }
+    }
+}
+
+impl BalanceBody {
+    /// Free and locked together.
+    pub(super) fn total(&self) -> Result<Money, VenueError> {
+        self.free
+            .checked_add(self.locked)
+            .map_err(|error| VenueError::Unknown(error.to_string()))
+    }
+}
+
+impl ExecutionReport {
+    pub(super) fn order(self) -> Result<VenueOrder, VenueError> {
+        let status = status_of(&self.status).ok_or_else(|| unknown_status(&self.status))?;
+        let price = Price::new(self.last_price.decimal()).ok();
+        let trades = match (self.commission_asset, price, u64::try_from(self.trade_id)) {
+            (Some(fee_asset), Some(price), Ok(trade_id)) if !self.last_quantity.is_zero() => vec![Trade {
+                trade_id: TradeId::new(trade_id),
+                price,
+                quantity: self.last_quantity,
+                fee: self.commission,
+                fee_asset,
+                liquidity: liquidity(self.is_maker),
+                time: Timestamp::from_millis(self.time),
+            }],
+            _ => Vec::new(),
+        };
+        let reason = if self.reject_reason == "NONE" {
+            String::new()
+        } else {
+            self.reject_reason
+        };
+        let venue_id = if self.original.is_empty() {
+            self.c
+        } else {
+            self.original
+        };
+        let state = VenueState {
+            status,
+            executed: self.executed,
+            trades,
+            venue_order: self.order_id.to_string(),
+            reason,
+        };
+        Ok(VenueOrder { venue_id, state })
+    }
+}
+
+fn liquidity(is_maker: bool) -> Liquidity {
+    if is_maker { Liquidity::Maker } else { Liquidity::Taker }
+}
+
+/// What an answer that is no success means. The codes are Binance's, from its page "Error codes".
+pub(super) fn refusal(status: u16, retry_after: Option<u64>, body: &[u8]) -> VenueError {
+    let parsed = serde_json::from_slice::<ErrorBody>(body).ok();
+    let (code, message) = parsed.map_or((0, String::new()), |error| (error.code, error.msg));
+    let wait = Duration::from_secs(retry_after.unwrap_or(1));
+    match (status, code) {
+        (418 | 429, _) | (_, -1003 | -1008 | -1015 | -1034) => VenueError::Limited(wait),
+        // The request may have been carried out: a timeout inside the venue, or a proxy's answer.
+        (500.., _) | (_, -1000 | -1001 | -1006 | -1007) => VenueError::Unknown(format!("{status}: {message}")),
+        (_, -2013) => VenueError::NotFound,
+        // It has an order under this id: an earlier attempt arrived after all.
+        (_, -2010) if message.contains("Duplicate order") => VenueError::Unknown(message),
+        (_, code) => VenueError::Rejected {
+            reason: reason(code, &message),
+            message,
+        },
+    }
+}
+
+/// Our stable code for a refusal of the venue.
+fn reason(code: i64, message: &str) -> String {
+    let known = match code {
+        -1013 => "VENUE_FILTER",
+        -1021 => "VENUE_TIMESTAMP",
+        -1022 | -2014 | -2015 => "VENUE_KEY",
+        -1121 => "VENUE_SYMBOL",
+        -2010 if message.contains("insufficient balance") => "VENUE_BALANCE",
+        -2010 if message.contains("immediately match") => "WOULD_TRADE_AT_ONCE",
+        -2010 => "VENUE_ORDER_REJECTED",
+        -2011 => "VENUE_CANCEL_REJECTED",
+        code => return format!("VENUE_REFUSED_{}", code.unsigned_abs()),
+    };
+    known.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ExecutionReport, OrderBody, refusal};
+    use crate::core::VenueStatus;
+    use crate::venue::VenueError;
+
+    #[test]
+    fn refusals_say_what_is_certain() {
+        let rejected = |reason: &str, message: &str| VenueError::Rejected {
+            reason: reason.into(),
+            message: message.into(),
+        };
+        let limited = |seconds| VenueError::Limited(std::time::Duration::from_secs(seconds));
+        let unknown = |text: &str| VenueError::Unknown(text.into());
+        for (status, retry, body, expected) in [
+            (429, Some(7), "", limited(7)),
+            (418, None, "<html>", limited(1)),
+            (400, None, r#"{"code":-1015,"msg":"Too many new orders"}"#, limited(1)),
+            (503, None, r#"{"code":-1008,"msg":"overloaded"}"#, limited(1)),
+            (503, None, "Service Unavailable", unknown("503: ")),
+            (
+                400,
+                None,
+                r#"{"code":-1007,"msg":"Timeout waiting"}"#,
+                unknown("400: Timeout waiting"),
+            ),
+            (
+                400,
+                None,
+                r#"{"code":-2013,"msg":"Order does not exist."}"#,
+                VenueError::NotFound,
+            ),
+            (
+                400,
+                None,
+                r#"{"code":-2011,"msg":"Unknown order sent."}"#,
+                rejected("VENUE_CANCEL_REJECTED", "Unknown order sent."),
+            ),
+            (
+                400,
+                None,
+                r#"{"code":-1013,"msg":"Filter failure: LOT_SIZE"}"#,
+                rejected("VENUE_FILTER", "Filter failure: LOT_SIZE"),
+            ),
+            (
+                400,
+                None,
+                r#"{"code":-1021,"msg":"ahead"}"#,
+                rejected("VENUE_TIMESTAMP", "ahead"),
+            ),
+            (
+                401,
+                None,
+                r#"{"code":-2015,"msg":"Invalid API-key"}"#,
+                rejected("VENUE_KEY", "Invalid API-key"),
+            ),
+            (
+                400,
+                None,
+                r#"{"code":-1121,"msg":"Invalid symbol."}"#,
+                rejected("VENUE_SYMBOL", "Invalid symbol."),
+            ),
+            (
+                400,
+                None,
+                r#"{"code":-2010,"msg":"Account has insufficient balance for requested action."}"#,
+                rejected(
+                    "VENUE_BALANCE",
+                    "Account has insufficient balance for requested action.",
+                ),
+            ),
+            (
+                400,
+                None,
+                r#"{"code":-2010,"msg":"Order would immediately match and take."}"#,
+                rejected("WOULD_TRADE_AT_ONCE", "Order would immediately match and take."),
+            ),
+            (
+                400,
+                None,
+                r#"{"code":-2010,"msg":"Duplicate order sent."}"#,
+                unknown("Duplicate order sent."),
+            ),
+            (
+                400,
+                None,
+                r#"{"code":-2010,"msg":"This symbol is not permitted."}"#,
+                rejected("VENUE_ORDER_REJECTED", "This symbol is not permitted."),
+            ),
+            (400, None, r#"{"code":-1102}"#, rejected("VENUE_REFUSED_1102", "")),
+        ] {
+            assert_eq!(refusal(status, retry, body.as_bytes()), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn every_status_is_read_and_no_other() {
+        for (word, status) in [
+            ("NEW", Some(VenueStatus::Live)),
+            ("PARTIALLY_FILLED", Some(VenueStatus::Live)),
+            ("FILLED", Some(VenueStatus::Filled)),
+            ("CANCELED", Some(VenueStatus::Cancelled)),
+            ("REJECTED", Some(VenueStatus::Rejected)),
+            ("EXPIRED", Some(VenueStatus::Expired)),
+            ("EXPIRED_IN_MATCH", Some(VenueStatus::Expired)),
+            ("MELTED", None),
+        ] {
+            let text = format!(r#"{{"orderId":5,"clientOrderId":"a","status":"{word}","executedQty":"0.00000000"}}"#);
+            let body: OrderBody = serde_json::from_str(&text).unwrap();
+            assert_eq!(body.state().ok().map(|state| state.status), status, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_cancel_is_reported_under_the_orders_own_id() {
+        let text = r#"{"c":"request","C":"order","X":"CANCELED","r":"NONE","i":9,"l":"0","z":"1.50","L":"0",
+            "n":"0","N":null,"T":1,"t":-1,"m":false}"#;
+        let order = serde_json::from_str::<ExecutionReport>(text).unwrap().order().unwrap();
+        assert_eq!(
+            (order.venue_id.as_str(), order.state.executed.to_string().as_str()),
+            ("order", "1.5")
+        );
+        assert!(order.state.trades.is_empty() && order.state.reason.is_empty());
+        let odd = text.replace("CANCELED", "MELTED");
+        assert!(serde_json::from_str::<ExecutionReport>(&odd).unwrap().order().is_err());
+    }
+}

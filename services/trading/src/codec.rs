@@ -1,0 +1,388 @@
+//! Decisions and orders ⇄ `trademesh.trading.v1`: what is journalled, streamed and answered.
+
+mod words;
+
+use crate::core::{
+    Accepted, BalancesAdopted, CancelRequested, Changed, Digest, Entry, Event, Filled, Halt, HaltLifted, Intent,
+    Refusal, RefusalKind, Refused, order_id, parse_order_id,
+};
+use domain::{Fill, OrderStatus, OrderTerms, Price, Timestamp, TradeId};
+use mesh::pb::trading as pb;
+use mesh::pb::trading::trading_event::Event as PbEvent;
+use mesh::{Error, Result};
+use prost::Message;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use words::{liquidity, order_type, scope, side, status, status_of, time_in_force};
+pub(crate) use words::{order_type_of, scope_of, side_of, time_in_force_of};
+
+/// An order on the wire, for those who need not look inside.
+pub(crate) type OrderMessage = pb::Order;
+/// A halt on the wire.
+pub(crate) type HaltMessage = pb::Halt;
+/// What followers of an account are told.
+pub(crate) type UpdateMessage = pb::StreamOrderEventsResponse;
+
+/// One record of a journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its sequence.
+    pub sequence: u64,
+    /// When it was decided.
+    pub time: Timestamp,
+    /// What was decided.
+    pub event: Event,
+}
+
+/// The time as the wire has it.
+pub(crate) fn time(time: Timestamp) -> Option<mesh::pb::Timestamp> {
+    Some(mesh::pb::Timestamp::from_micros(time.as_micros()))
+}
+
+/// The record as bytes.
+pub fn encode(shard: u32, record: &Record) -> Vec<u8> {
+    to_pb(shard, record).encode_to_vec()
+}
+
+/// The record as a message.
+pub fn to_pb(shard: u32, record: &Record) -> pb::TradingEvent {
+    pb::TradingEvent {
+        shard: shard as i32,
+        sequence: record.sequence as i64,
+        time: time(record.time),
+        event: Some(event_to_pb(shard, record.time, &record.event)),
+    }
+}
+
+fn event_to_pb(shard: u32, now: Timestamp, event: &Event) -> PbEvent {
+    let id = |order: u64| order_id(shard, order).as_str().to_owned();
+    match event {
+        Event::Accepted(accepted) => PbEvent::OrderAccepted(pb::OrderAccepted {
+            order: Some(new_order(&accepted.terms, now)),
+            limit_revision: accepted.limit_revision,
+            request_digest: accepted.digest.to_vec(),
+            reserved: accepted.reserved.to_string(),
+            venue: accepted.terms.venue.to_string(),
+            base_asset: accepted.base.to_string(),
+            quote_asset: accepted.quote.to_string(),
+            collar: text(accepted.terms.collar),
+        }),
+        Event::Refused(refused) => PbEvent::OrderRefused(pb::OrderRefused {
+            account_id: refused.account.to_string(),
+            client_order_id: refused.client_order_id.to_string(),
+            reason: refused.refusal.reason.to_string(),
+            message: refused.refusal.message.clone(),
+            request_digest: refused.digest.to_vec(),
+            context: refused.refusal.context.clone(),
+        }),
+        Event::Intent(intent) => PbEvent::IntentRecorded(pb::IntentRecorded {
+            order_id: id(intent.order),
+            venue_order_id: intent.venue_id.clone(),
+            signed_time: time(intent.signed),
+            cancel: intent.cancel,
+        }),
+        Event::Changed(changed) => PbEvent::OrderChanged(pb::OrderChanged {
+            order_id: id(changed.order),
+            status: status(changed.status) as i32,
+            reason: changed.reason.clone(),
+            reserved: changed.reserved.to_string(),
+        }),
+        Event::Filled(filled) => PbEvent::FillApplied(pb::FillApplied {
+            fill: Some(fill_to_pb(&filled.fill, &filled.venue_order)),
+            status: status(filled.status) as i32,
+            reserved: filled.reserved.to_string(),
+        }),
+        Event::CancelRequested(request) => PbEvent::CancelRequested(pb::CancelRequested {
+            order_id: id(request.order),
+            request_id: request.request_id.clone(),
+        }),
+        Event::BalancesAdopted(adopted) => PbEvent::BalancesAdopted(pb::BalancesAdopted {
+            account_id: adopted.account.to_string(),
+            balances: adopted
+                .balances
+                .iter()
+                .map(|(asset, total)| pb::AssetBalance {
+                    asset: asset.to_string(),
+                    total: total.to_string(),
+                })
+                .collect(),
+            reason: adopted.reason.clone(),
+        }),
+        Event::HaltSet(halt) => PbEvent::HaltSet(pb::HaltSet {
+            halt: Some(halt_to_pb(halt)),
+        }),
+        Event::HaltLifted(lifted) => PbEvent::HaltLifted(pb::HaltLifted {
+            scope: scope(lifted.scope) as i32,
+            target: lifted.target.clone(),
+            subject: lifted.subject.clone(),
+        }),
+    }
+}
+
+/// A halt as the wire has it.
+pub(crate) fn halt_to_pb(halt: &Halt) -> pb::Halt {
+    pb::Halt {
+        scope: scope(halt.scope) as i32,
+        target: halt.target.clone(),
+        reason: halt.reason.clone(),
+        subject: halt.subject.clone(),
+        time: time(halt.time),
+    }
+}
+
+/// A fill as the wire has it.
+pub(crate) fn fill_to_pb(fill: &Fill, venue_order: &str) -> pb::Fill {
+    pb::Fill {
+        account_id: fill.account.to_string(),
+        order_id: fill.order_id.to_string(),
+        venue: fill.venue.to_string(),
+        symbol: fill.symbol.to_string(),
+        trade_id: fill.trade_id.get() as i64,
+        venue_order_id: venue_order.to_owned(),
+        side: side(fill.side) as i32,
+        price: fill.price.to_string(),
+        quantity: fill.quantity.to_string(),
+        fee: fill.fee.to_string(),
+        fee_asset: fill.fee_asset.to_string(),
+        liquidity: liquidity(fill.liquidity) as i32,
+        time: time(fill.time),
+    }
+}
+
+fn new_order(terms: &OrderTerms, created: Timestamp) -> pb::Order {
+    let accepted = parse_order_id(terms.order_id.as_str()).map_or(0, |(_, sequence)| sequence);
+    pb::Order {
+        order_id: terms.order_id.to_string(),
+        client_order_id: terms.client_order_id.to_string(),
+        account_id: terms.account.to_string(),
+        symbol: terms.symbol.to_string(),
+        side: side(terms.side) as i32,
+        r#type: order_type(terms.order_type) as i32,
+        time_in_force: time_in_force(terms.time_in_force) as i32,
+        quantity: terms.quantity.to_string(),
+        price: text(terms.price),
+        status: status(OrderStatus::PendingNew) as i32,
+        filled_quantity: "0".to_owned(),
+        average_price: String::new(),
+        reason: String::new(),
+        venue_order_id: String::new(),
+        create_time: time(created),
+        update_time: time(created),
+        sequence: accepted as i64,
+    }
+}
+
+/// The order as it is.
+pub(crate) fn order_to_pb(entry: &Entry) -> pb::Order {
+    let order = &entry.order;
+    pb::Order {
+        status: status(order.status()) as i32,
+        filled_quantity: order.filled().to_string(),
+        average_price: text(order.average_price()),
+        reason: entry.reason.clone(),
+        venue_order_id: entry.venue_id.clone(),
+        update_time: time(order.updated_at()),
+        sequence: entry.sequence as i64,
+        ..new_order(order.terms(), order.created_at())
+    }
+}
+
+/// The order as it was when it was accepted: what a repeated submit is answered.
+pub(crate) fn order_as_accepted(entry: &Entry) -> pb::Order {
+    new_order(entry.order.terms(), entry.order.created_at())
+}
+
+/// What followers of the order are told after an event.
+pub(crate) fn update(sequence: u64, entry: &Entry, fill: Option<pb::Fill>) -> pb::StreamOrderEventsResponse {
+    pb::StreamOrderEventsResponse {
+        sequence: sequence as i64,
+        order: Some(order_to_pb(entry)),
+        fill,
+    }
+}
+
+fn text(price: Option<Price>) -> String {
+    price.map(|price| price.to_string()).unwrap_or_default()
+}
+
+/// The sequence at which an order was accepted.
+pub(crate) fn accepted_of(order: &pb::Order) -> Option<u64> {
+    parse_order_id(&order.order_id).map(|(_, accepted)| accepted)
+}
+
+/// Reads a record.
+///
+/// # Errors
+/// `INTERNAL / JOURNAL_RECORD` when the bytes are no decision that this version, or one before it, has written.
+pub fn decode(bytes: &[u8]) -> Result<Record> {
+    from_pb(message(bytes)?)
+}
+
+/// Reads a record as a message.
+pub(crate) fn message(bytes: &[u8]) -> Result<pb::TradingEvent> {
+    pb::TradingEvent::decode(bytes).map_err(|error| damaged("event", error))
+}
+
+/// Reads a record from its message.
+///
+/// # Errors
+/// As [`decode`].
+pub fn from_pb(event: pb::TradingEvent) -> Result<Record> {
+    let time = read_time(event.time)?;
+    let body = event.event.ok_or_else(|| damaged("event", "empty"))?;
+    let sequence = u64::try_from(event.sequence).map_err(|error| damaged("sequence", error))?;
+    Ok(Record {
+        sequence,
+        time,
+        event: event_from_pb(body)?,
+    })
+}
+
+fn event_from_pb(event: PbEvent) -> Result<Event> {
+    Ok(match event {
+        PbEvent::OrderAccepted(accepted) => Event::Accepted(Box::new(accepted_from_pb(accepted)?)),
+        PbEvent::OrderRefused(refused) => Event::Refused(Box::new(Refused {
+            account: parse("account_id", &refused.account_id)?,
+            client_order_id: parse("client_order_id", &refused.client_order_id)?,
+            refusal: Refusal {
+                kind: RefusalKind::Refused,
+                reason: refused.reason.into(),
+                message: refused.message,
+                context: refused.context,
+            },
+            digest: digest(&refused.request_digest)?,
+        })),
+        PbEvent::IntentRecorded(intent) => Event::Intent(Intent {
+            order: accepted_at(&intent.order_id)?,
+            venue_id: intent.venue_order_id,
+            signed: read_time(intent.signed_time)?,
+            cancel: intent.cancel,
+        }),
+        PbEvent::OrderChanged(changed) => Event::Changed(Changed {
+            order: accepted_at(&changed.order_id)?,
+            status: status_of(changed.status).ok_or_else(|| damaged("status", changed.status))?,
+            reason: changed.reason,
+            reserved: parse("reserved", &changed.reserved)?,
+        }),
+        PbEvent::FillApplied(applied) => Event::Filled(Box::new(filled_from_pb(applied)?)),
+        PbEvent::CancelRequested(request) => Event::CancelRequested(CancelRequested {
+            order: accepted_at(&request.order_id)?,
+            request_id: request.request_id,
+        }),
+        PbEvent::BalancesAdopted(adopted) => Event::BalancesAdopted(BalancesAdopted {
+            account: parse("account_id", &adopted.account_id)?,
+            balances: adopted
+                .balances
+                .iter()
+                .map(|balance| Ok((parse("asset", &balance.asset)?, parse("total", &balance.total)?)))
+                .collect::<Result<_>>()?,
+            reason: adopted.reason,
+        }),
+        PbEvent::HaltSet(set) => {
+            let halt = set.halt.ok_or_else(|| damaged("halt", "empty"))?;
+            Event::HaltSet(Halt {
+                scope: scope_of(halt.scope).ok_or_else(|| damaged("scope", halt.scope))?,
+                target: halt.target,
+                reason: halt.reason,
+                subject: halt.subject,
+                time: read_time(halt.time)?,
+            })
+        }
+        PbEvent::HaltLifted(lifted) => Event::HaltLifted(HaltLifted {
+            scope: scope_of(lifted.scope).ok_or_else(|| damaged("scope", lifted.scope))?,
+            target: lifted.target,
+            subject: lifted.subject,
+        }),
+    })
+}
+
+fn accepted_from_pb(accepted: pb::OrderAccepted) -> Result<Accepted> {
+    let order = accepted.order.ok_or_else(|| damaged("order", "empty"))?;
+    let terms = OrderTerms {
+        order_id: parse("order_id", &order.order_id)?,
+        client_order_id: parse("client_order_id", &order.client_order_id)?,
+        account: parse("account_id", &order.account_id)?,
+        venue: parse("venue", &accepted.venue)?,
+        symbol: parse("symbol", &order.symbol)?,
+        side: words::side_of(order.side).ok_or_else(|| damaged("side", order.side))?,
+        order_type: words::order_type_of(order.r#type).ok_or_else(|| damaged("type", order.r#type))?,
+        time_in_force: words::time_in_force_of(order.time_in_force)
+            .ok_or_else(|| damaged("time_in_force", order.time_in_force))?,
+        price: optional("price", &order.price)?,
+        collar: optional("collar", &accepted.collar)?,
+        quantity: parse("quantity", &order.quantity)?,
+    };
+    Ok(Accepted {
+        terms,
+        base: parse("base_asset", &accepted.base_asset)?,
+        quote: parse("quote_asset", &accepted.quote_asset)?,
+        limit_revision: accepted.limit_revision,
+        digest: digest(&accepted.request_digest)?,
+        reserved: parse("reserved", &accepted.reserved)?,
+    })
+}
+
+fn filled_from_pb(applied: pb::FillApplied) -> Result<Filled> {
+    let fill = applied.fill.ok_or_else(|| damaged("fill", "empty"))?;
+    Ok(Filled {
+        order: accepted_at(&fill.order_id)?,
+        fill: Fill {
+            account: parse("account_id", &fill.account_id)?,
+            venue: parse("venue", &fill.venue)?,
+            symbol: parse("symbol", &fill.symbol)?,
+            trade_id: TradeId::new(u64::try_from(fill.trade_id).map_err(|error| damaged("trade_id", error))?),
+            order_id: parse("order_id", &fill.order_id)?,
+            side: words::side_of(fill.side).ok_or_else(|| damaged("side", fill.side))?,
+            price: parse("price", &fill.price)?,
+            quantity: parse("quantity", &fill.quantity)?,
+            fee: parse("fee", &fill.fee)?,
+            fee_asset: parse("fee_asset", &fill.fee_asset)?,
+            liquidity: words::liquidity_of(fill.liquidity).ok_or_else(|| damaged("liquidity", fill.liquidity))?,
+            time: read_time(fill.time)?,
+        },
+        venue_order: fill.venue_order_id,
+        status: status_of(applied.status).ok_or_else(|| damaged("status", applied.status))?,
+        reserved: parse("reserved", &applied.reserved)?,
+    })
+}
+
+fn accepted_at(order_id: &str) -> Result<u64> {
+    parse_order_id(order_id)
+        .map(|(_, sequence)| sequence)
+        .ok_or_else(|| damaged("order_id", order_id))
+}
+
+fn digest(bytes: &[u8]) -> Result<Digest> {
+    bytes.try_into().map_err(|error| damaged("request_digest", error))
+}
+
+fn read_time(time: Option<mesh::pb::Timestamp>) -> Result<Timestamp> {
+    let micros = time
+        .and_then(|time| time.as_micros())
+        .ok_or_else(|| damaged("time", "absent or out of range"))?;
+    Ok(Timestamp::from_micros(micros))
+}
+
+fn optional<T: FromStr<Err: Display>>(field: &'static str, text: &str) -> Result<Option<T>> {
+    if text.is_empty() {
+        Ok(None)
+    } else {
+        parse(field, text).map(Some)
+    }
+}
+
+fn parse<T: FromStr<Err: Display>>(field: &'static str, text: &str) -> Result<T> {
+    text.parse().map_err(|error| damaged(field, error))
+}
+
+fn damaged(field: &'static str, error: impl Display) -> Error {
+    Error::internal(
+        "JOURNAL_RECORD",
+        format!("the record's {field} cannot be read: {error}"),
+    )
+    .with("field", field)
+}
+
+#[cfg(test)]
+mod tests;

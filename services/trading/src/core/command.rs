@@ -1,0 +1,227 @@
+//! What a shard is asked to decide.
+
+use super::event::{Digest, HaltScope};
+use domain::{
+    AccountId, Asset, ClientOrderId, Fill, Money, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce,
+    Timestamp,
+};
+use sha2::Digest as _;
+
+/// The two clocks of a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Ours.
+    pub here: Timestamp,
+    /// The venue's, as far as we know it; whole milliseconds.
+    pub venue: Timestamp,
+}
+
+/// A command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// A new order.
+    Submit(Submit),
+    /// Cancel one order.
+    Cancel(Cancel),
+    /// Cancel all open orders of an account.
+    CancelAll(CancelAll),
+    /// Stop new orders.
+    Halt(SetHalt),
+    /// Lift a halt.
+    Resume(LiftHalt),
+    /// Something was learned of an order at the venue.
+    Report(Report),
+    /// The venue states an account's balances.
+    Balances(Balances),
+    /// The account has been reconciled with the venue, or no longer is.
+    Ready(AccountId, bool),
+    /// The venue knows an id of ours that the journal does not.
+    DecisionsLost(String),
+}
+
+/// A new order, its fields already checked one by one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submit {
+    /// Whose.
+    pub account: AccountId,
+    /// The client's id.
+    pub client_order_id: ClientOrderId,
+    /// What it trades.
+    pub symbol: Symbol,
+    /// Which way.
+    pub side: Side,
+    /// How it meets the book.
+    pub order_type: OrderType,
+    /// How long it stays.
+    pub time_in_force: TimeInForce,
+    /// How much.
+    pub quantity: Quantity,
+    /// The limit; absent for a market order.
+    pub price: Option<Price>,
+}
+
+impl Submit {
+    /// The terms as one text: equal orders have equal texts, however their numbers were written.
+    pub fn terms_text(&self) -> String {
+        let price = self.price.map(|price| price.to_string()).unwrap_or_default();
+        format!(
+            "{}|{}|{}|{}|{}|{price}",
+            self.symbol, self.side, self.order_type, self.time_in_force, self.quantity
+        )
+    }
+
+    /// The digest of the canonical body.
+    pub fn digest(&self) -> Digest {
+        sha2::Sha256::digest(self.terms_text()).into()
+    }
+}
+
+/// Cancel one order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cancel {
+    /// Whose order it has to be.
+    pub account: AccountId,
+    /// Which.
+    pub order_id: OrderId,
+    /// The client-made id of the request; may be empty.
+    pub request_id: String,
+}
+
+/// Cancel all open orders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancelAll {
+    /// Whose.
+    pub account: AccountId,
+    /// Of one symbol only.
+    pub symbol: Option<Symbol>,
+    /// The client-made id of the request; may be empty.
+    pub request_id: String,
+}
+
+/// Stop new orders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetHalt {
+    /// What to cover.
+    pub scope: HaltScope,
+    /// The account or symbol; empty for a global halt.
+    pub target: String,
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub subject: String,
+}
+
+/// Lift a halt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiftHalt {
+    /// What it covered.
+    pub scope: HaltScope,
+    /// The account or symbol; empty for a global halt.
+    pub target: String,
+    /// Who.
+    pub subject: String,
+}
+
+/// What was learned of one order at the venue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The sequence of the order's acceptance.
+    pub order: u64,
+    /// What was learned.
+    pub news: News,
+}
+
+/// What can be learned of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// The venue told its state, with executions where they are known.
+    State(Box<VenueState>),
+    /// The venue was asked, and answered with its state and all its executions.
+    Found(Box<VenueState>),
+    /// The venue refused it; it never was on the book.
+    Rejected(String),
+    /// It was not answered within its bound.
+    Unknown,
+    /// It is certain that it never arrived, and never will: the stable code says why.
+    Absent(&'static str),
+    /// The cancel may or may not have arrived, or was was refused: only asking tells.
+    CancelUnsure,
+}
+
+/// Where the venue says that an order is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VenueStatus {
+    /// On the book, or on its way there.
+    Live,
+    /// Wholly filled.
+    Filled,
+    /// Cancelled.
+    Cancelled,
+    /// Refused.
+    Rejected,
+    /// Ended by its time in force.
+    Expired,
+}
+
+/// An order as the venue describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VenueState {
+    /// Where it is.
+    pub status: VenueStatus,
+    /// How much has traded since its beginning.
+    pub executed: Quantity,
+    /// Executions, each perhaps known already.
+    pub trades: Vec<Trade>,
+    /// The venue's own number of the order.
+    pub venue_order: String,
+    /// Why it ended, where the venue says so.
+    pub reason: String,
+}
+
+/// One execution as the venue reports it; which order it belongs to is said by the report around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trade {
+    /// The venue's number of the trade.
+    pub trade_id: domain::TradeId,
+    /// At which price.
+    pub price: Price,
+    /// How much.
+    pub quantity: Quantity,
+    /// The fee.
+    pub fee: Money,
+    /// In what.
+    pub fee_asset: Asset,
+    /// Maker or taker.
+    pub liquidity: domain::Liquidity,
+    /// When, by the venue's clock.
+    pub time: Timestamp,
+}
+
+impl Trade {
+    /// The fill that this trade is for an order with these terms.
+    pub fn fill(&self, terms: &domain::OrderTerms) -> Fill {
+        Fill {
+            account: terms.account.clone(),
+            venue: terms.venue.clone(),
+            symbol: terms.symbol.clone(),
+            trade_id: self.trade_id,
+            order_id: terms.order_id.clone(),
+            side: terms.side,
+            price: self.price,
+            quantity: self.quantity,
+            fee: self.fee,
+            fee_asset: self.fee_asset.clone(),
+            liquidity: self.liquidity,
+            time: self.time,
+        }
+    }
+}
+
+/// An account's balances as the venue states them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Balances {
+    /// Whose.
+    pub account: AccountId,
+    /// Free and locked together, an asset each.
+    pub balances: Vec<(Asset, Money)>,
+}

@@ -1,0 +1,158 @@
+//! What a shard decides: the records of its journal, in the words of the domain.
+
+use super::refusal::Refusal;
+use domain::{AccountId, Asset, ClientOrderId, Fill, Money, OrderStatus, OrderTerms, Timestamp};
+
+/// A SHA-256 over the canonical body of a request.
+pub type Digest = [u8; 32];
+
+/// One decision. Facts only: whoever applies it decides nothing again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// All checks passed, the exposure is reserved.
+    Accepted(Box<Accepted>),
+    /// The risk gate said no; the answer is kept under its key.
+    Refused(Box<Refused>),
+    /// The venue will be asked to act.
+    Intent(Intent),
+    /// An order changed its status.
+    Changed(Changed),
+    /// An execution was applied.
+    Filled(Box<Filled>),
+    /// Somebody wants an order cancelled.
+    CancelRequested(CancelRequested),
+    /// The venue's balances were taken over.
+    BalancesAdopted(BalancesAdopted),
+    /// New orders are stopped.
+    HaltSet(Halt),
+    /// A halt is over.
+    HaltLifted(HaltLifted),
+}
+
+/// An accepted order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// Who and what.
+    pub terms: OrderTerms,
+    /// The asset bought and sold.
+    pub base: Asset,
+    /// The asset paid with.
+    pub quote: Asset,
+    /// The revision of the limits that it was checked against.
+    pub limit_revision: i64,
+    /// The digest of the request.
+    pub digest: Digest,
+    /// What it sets aside: base of a sell, quote of a buy.
+    pub reserved: Money,
+}
+
+/// A refused order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Whose.
+    pub account: AccountId,
+    /// The client's id.
+    pub client_order_id: ClientOrderId,
+    /// Why.
+    pub refusal: Refusal,
+    /// The digest of the request.
+    pub digest: Digest,
+}
+
+/// An intent to act at the venue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// The sequence of the order's acceptance.
+    pub order: u64,
+    /// The order's id at the venue.
+    pub venue_id: String,
+    /// The venue's time that the request is signed with, whole milliseconds.
+    pub signed: Timestamp,
+    /// A cancel, or else the order itself.
+    pub cancel: bool,
+}
+
+/// A new status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// The sequence of the order's acceptance.
+    pub order: u64,
+    /// The status after it.
+    pub status: OrderStatus,
+    /// Why, a stable code; empty when nothing is to say.
+    pub reason: String,
+    /// What the order still sets aside.
+    pub reserved: Money,
+}
+
+/// An applied fill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filled {
+    /// The sequence of the order's acceptance.
+    pub order: u64,
+    /// The execution.
+    pub fill: Fill,
+    /// The venue's own number of the order.
+    pub venue_order: String,
+    /// The order's status after it.
+    pub status: OrderStatus,
+    /// What the order still sets aside.
+    pub reserved: Money,
+}
+
+/// A wish to cancel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancelRequested {
+    /// The sequence of the order's acceptance.
+    pub order: u64,
+    /// The client-made id of the request; may be empty.
+    pub request_id: String,
+}
+
+/// Balances as the venue states them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BalancesAdopted {
+    /// Whose.
+    pub account: AccountId,
+    /// Free and locked together, an asset each.
+    pub balances: Vec<(Asset, Money)>,
+    /// `opening` at first sight.
+    pub reason: String,
+}
+
+/// What a halt covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HaltScope {
+    /// Everything.
+    Global,
+    /// One account.
+    Account,
+    /// One symbol.
+    Symbol,
+}
+
+/// A halt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Halt {
+    /// What it covers.
+    pub scope: HaltScope,
+    /// The account or symbol; empty for a global halt.
+    pub target: String,
+    /// Why, in the operator's words.
+    pub reason: String,
+    /// Who.
+    pub subject: String,
+    /// Since when.
+    pub time: Timestamp,
+}
+
+/// The end of a halt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HaltLifted {
+    /// What it covered.
+    pub scope: HaltScope,
+    /// The account or symbol; empty for a global halt.
+    pub target: String,
+    /// Who.
+    pub subject: String,
+}

@@ -1,0 +1,34 @@
+//! The decision logic of a shard: pure and synchronous, the same live, in replay and in a backtest.
+//!
+//! [`Decider::decide`] turns a command into events and an answer and changes nothing; [`State::apply`] folds the events.
+//! Time, the venue's time and the market are handed in.
+
+mod account;
+mod command;
+mod decide;
+mod event;
+mod gate;
+mod ids;
+mod market;
+mod refusal;
+mod report;
+mod state;
+
+pub use account::{Account, Key, RATE_WINDOW_MICROS, Stored};
+pub use command::{
+    Balances, Cancel, CancelAll, Command, LiftHalt, News, Now, Report, SetHalt, Submit, Trade, VenueState, VenueStatus,
+};
+pub use decide::{Alert, Answer, Decider, Decision, order_not_found};
+pub use event::{
+    Accepted, BalancesAdopted, CancelRequested, Changed, Digest, Event, Filled, Halt, HaltLifted, HaltScope, Intent,
+    Refused,
+};
+pub use gate::{Approved, Limits};
+pub use ids::VenueIds;
+pub(crate) use ids::{order_id, parse_order_id};
+pub use market::{Mark, Market};
+pub use refusal::{Refusal, RefusalKind};
+pub use state::{ApplyError, Entry, Kept, State};
+
+#[cfg(test)]
+mod tests;

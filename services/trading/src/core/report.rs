@@ -1,0 +1,225 @@
+//! What the venue says of an order becomes fills, each once, and changes of status.
+
+use super::command::{News, Now, Report, Trade, VenueState, VenueStatus};
+use super::decide::{Alert, Answer, Decision, cancel_intent};
+use super::event::{Changed, Event, Filled};
+use super::gate::Limits;
+use super::state::{Entry, State};
+use domain::{Money, Order, OrderEvent, OrderReport, OrderStatus, Side};
+
+/// After so many cancels without an end, the order counts as live again and people are told.
+const MAX_CANCELS: u32 = 5;
+
+/// Decides what a report changes. A report that says nothing new changes nothing.
+pub(crate) fn decide(state: &State, limits: &Limits, report: &Report, now: Now) -> Decision {
+    let Some(entry) = state.order(report.order) else {
+        return Decision::answer(Answer::Done);
+    };
+    let mut draft = Draft {
+        entry,
+        order: entry.order.clone(),
+        limits,
+        now,
+        events: Vec::new(),
+    };
+    let answer = match &report.news {
+        News::State(venue) => draft.venue_state(state, venue),
+        News::Found(venue) => draft.found(state, venue),
+        News::Rejected(reason) => draft.rejected(reason),
+        News::Absent(reason) => draft.absent(reason),
+        News::Unknown => {
+            draft.change(OrderReport::OutcomeUnknown, "OUTCOME_UNKNOWN");
+            Answer::Ask(entry.accepted)
+        }
+        News::CancelUnsure => Answer::Ask(entry.accepted),
+    };
+    Decision {
+        events: draft.events,
+        answer,
+    }
+}
+
+/// An order on its way through a report.
+struct Draft<'a> {
+    entry: &'a Entry,
+    order: Order,
+    limits: &'a Limits,
+    now: Now,
+    events: Vec<Event>,
+}
+
+impl Draft<'_> {
+    fn venue_state(&mut self, state: &State, venue: &VenueState) -> Answer {
+        let was_rejected = self.order.status() == OrderStatus::Rejected;
+        for trade in &venue.trades {
+            if let Err(alert) = self.fill(state, trade, &venue.venue_order) {
+                return Answer::Alert(alert);
+            }
+        }
+        if venue.executed > self.order.filled() {
+            // A gap: the end of the order waits until its trades are known, so that nothing is released too early.
+            self.acknowledge();
+            return Answer::Ask(self.entry.accepted);
+        }
+        match venue.status {
+            VenueStatus::Live => self.acknowledge(),
+            VenueStatus::Filled => {}
+            VenueStatus::Cancelled => {
+                self.change(OrderReport::Cancelled, &venue.reason);
+            }
+            VenueStatus::Expired => {
+                self.change(OrderReport::Expired, &venue.reason);
+            }
+            VenueStatus::Rejected => return self.rejected(&venue.reason),
+        }
+        self.adopted(was_rejected)
+    }
+
+    /// The venue was asked. A cancel that is wanted and was lost is intended again, a few times.
+    fn found(&mut self, state: &State, venue: &VenueState) -> Answer {
+        let answer = self.venue_state(state, venue);
+        let is_uncancelled = venue.status == VenueStatus::Live && self.order.status() == OrderStatus::PendingCancel;
+        if !is_uncancelled {
+            return answer;
+        }
+        if self.entry.cancels < MAX_CANCELS {
+            self.events.push(cancel_intent(self.entry, self.now));
+            return answer;
+        }
+        self.change(OrderReport::CancelRejected, "CANCEL_REJECTED");
+        self.change(OrderReport::Accepted, "CANCEL_REJECTED");
+        let message = format!("order {} could not be cancelled", self.order.terms().order_id);
+        Answer::Alert(Alert {
+            reason: "CANCEL_REJECTED",
+            message,
+        })
+    }
+
+    /// It is certain that the order never arrived, which only one that was never acknowledged can be.
+    fn absent(&mut self, reason: &str) -> Answer {
+        let is_live = self.order.status().is_live();
+        if !self.change(
+            OrderReport::Rejected {
+                reason: reason.to_owned(),
+            },
+            reason,
+        ) && is_live
+        {
+            let message = format!("the venue does not know order {} any more", self.order.terms().order_id);
+            return Answer::Alert(Alert {
+                reason: "ORDER_MISSING",
+                message,
+            });
+        }
+        Answer::Done
+    }
+
+    fn acknowledge(&mut self) {
+        if matches!(
+            self.order.status(),
+            OrderStatus::PendingNew | OrderStatus::Unknown | OrderStatus::Rejected
+        ) {
+            self.change(OrderReport::Accepted, "");
+        }
+    }
+
+    fn adopted(&self, was_rejected: bool) -> Answer {
+        if was_rejected && self.order.status() != OrderStatus::Rejected {
+            let message = format!("order {} was taken for absent and lives", self.order.terms().order_id);
+            return Answer::Alert(Alert {
+                reason: "ORDER_ADOPTED",
+                message,
+            });
+        }
+        Answer::Done
+    }
+
+    fn rejected(&mut self, reason: &str) -> Answer {
+        let reason = if reason.is_empty() { "VENUE_REJECTED" } else { reason };
+        self.change(
+            OrderReport::Rejected {
+                reason: reason.to_owned(),
+            },
+            reason,
+        );
+        Answer::Done
+    }
+
+    /// Applies a trade once.
+    fn fill(&mut self, state: &State, trade: &Trade, venue_order: &str) -> Result<(), Alert> {
+        let is_known = self.entry.trades.contains(&trade.trade_id)
+            || self.events.iter().any(|event| match event {
+                Event::Filled(filled) => filled.fill.trade_id == trade.trade_id,
+                _ => false,
+            });
+        if is_known {
+            return Ok(());
+        }
+        let fill = trade.fill(self.order.terms());
+        let report = OrderReport::Filled {
+            price: trade.price,
+            quantity: trade.quantity,
+        };
+        let mut order = self.order.clone();
+        let fits = order.apply(&OrderEvent::new(self.now.here, report));
+        let balances = state
+            .account(&fill.account)
+            .map(|account| account.after_fill(&self.entry.base, &self.entry.quote, &fill))
+            .transpose();
+        if let Some(message) = fits
+            .err()
+            .map(|error| error.to_string())
+            .or(balances.err().map(|e| e.to_string()))
+        {
+            let message = format!("trade {} of order {}: {message}", trade.trade_id, fill.order_id);
+            return Err(Alert {
+                reason: "FILL_IMPOSSIBLE",
+                message,
+            });
+        }
+        self.order = order;
+        self.events.push(Event::Filled(Box::new(Filled {
+            order: self.entry.accepted,
+            fill,
+            venue_order: venue_order.to_owned(),
+            status: self.order.status(),
+            reserved: self.reserved(),
+        })));
+        Ok(())
+    }
+
+    /// Records a change of status; `false` when the report says nothing new.
+    fn change(&mut self, report: OrderReport, reason: &str) -> bool {
+        let before = self.order.status();
+        let mut order = self.order.clone();
+        if order.apply(&OrderEvent::new(self.now.here, report)).is_err() || order.status() == before {
+            return false;
+        }
+        self.order = order;
+        self.events.push(Event::Changed(Changed {
+            order: self.entry.accepted,
+            status: self.order.status(),
+            reason: reason.to_owned(),
+            reserved: self.reserved(),
+        }));
+        true
+    }
+
+    /// What the order sets aside as it stands now. Where that cannot be computed, what it did before.
+    fn reserved(&self) -> Money {
+        if self.order.status().is_terminal() {
+            return Money::ZERO;
+        }
+        let (terms, remaining) = (self.order.terms(), self.order.remaining());
+        if terms.side == Side::Sell {
+            return remaining.amount();
+        }
+        let notional = terms.price_bound().and_then(|price| price.notional(remaining).ok());
+        notional
+            .and_then(|notional| {
+                let fee = Money::fee(notional, self.limits.taker_fee).ok()?.max(Money::ZERO);
+                notional.checked_add(fee).ok()
+            })
+            .unwrap_or(self.entry.reserved)
+    }
+}

@@ -1,0 +1,58 @@
+//! What the order path counts. Labels are reasons and kinds of ours: never an id, an account or a symbol.
+
+use crate::core::Event;
+use metrics::{counter, gauge, histogram};
+use std::time::Duration;
+
+/// A decision was made.
+pub(crate) fn decided(event: &Event) {
+    match event {
+        Event::Accepted(_) => counter!("trading_orders_accepted_total").increment(1),
+        Event::Refused(_) => {}
+        Event::Intent(intent) if intent.cancel => counter!("trading_cancels_intended_total").increment(1),
+        Event::Intent(_) => {}
+        Event::Changed(changed) => {
+            counter!("trading_order_changes_total", "status" => changed.status.as_str()).increment(1);
+        }
+        Event::Filled(_) => counter!("trading_fills_total").increment(1),
+        Event::CancelRequested(_) => counter!("trading_cancels_requested_total").increment(1),
+        Event::BalancesAdopted(_) => counter!("trading_balances_adopted_total").increment(1),
+        Event::HaltSet(_) => counter!("trading_halts_total").increment(1),
+        Event::HaltLifted(_) => counter!("trading_halts_lifted_total").increment(1),
+    }
+}
+
+/// A command was refused.
+pub(crate) fn refused(reason: &str) {
+    counter!("trading_refusals_total", "reason" => reason.to_owned()).increment(1);
+}
+
+/// People should look.
+pub(crate) fn alert(reason: &'static str) {
+    counter!("trading_alerts_total", "reason" => reason).increment(1);
+}
+
+/// A group commit of so many records.
+pub(crate) fn batch(records: usize) {
+    histogram!("trading_journal_batch_records").record(records as f64);
+}
+
+/// A submit was answered.
+pub(crate) fn accept_latency(span: Duration) {
+    histogram!("trading_submit_seconds").record(span.as_secs_f64());
+}
+
+/// So many intents wait for the venue, or are on their way.
+pub(crate) fn backlog(intents: usize) {
+    gauge!("trading_intent_backlog").set(intents as f64);
+}
+
+/// The venue did not answer in time.
+pub(crate) fn unknown_outcome() {
+    counter!("trading_unknown_outcomes_total").increment(1);
+}
+
+/// The user data stream connected again.
+pub(crate) fn reconnected() {
+    counter!("trading_user_data_connects_total").increment(1);
+}

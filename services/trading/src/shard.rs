@@ -1,0 +1,237 @@
+//! One shard: the single writer of its journal.
+//!
+//! It drains what waits, decides all of it, appends one batch, and only then answers, publishes and lets the sender act.
+//! So whatever anybody sees is durable, a repeat waits for its original's commit, and a query never sees a decision that
+//! could still be lost. After a failed append it ends, and with it the process: what the disk holds is then unknown.
+
+mod handle;
+mod replay;
+
+pub(crate) use handle::{Ask, Ends, Mail, Reply, Update};
+pub use handle::{OrderFilter, ShardHandle};
+pub(crate) use replay::replay;
+
+use crate::codec::{self, Record};
+use crate::core::{Answer, Command, Decider, Event, Market, News, Now, Report};
+use crate::error;
+use crate::metrics;
+use crate::sender::{Job, Sender};
+use crate::venue::Venue;
+use domain::Timestamp;
+use mesh::journal::Journal;
+use mesh::time::Clock;
+use mesh::{Error, Result};
+use parking_lot::RwLock;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+
+/// What a shard is made of.
+pub(crate) struct Parts {
+    pub(crate) decider: Decider,
+    pub(crate) journal: Box<dyn Journal>,
+    pub(crate) market: Arc<RwLock<Market>>,
+    pub(crate) clock: Clock,
+    pub(crate) venue: Arc<dyn Venue>,
+    pub(crate) sender: Sender,
+    pub(crate) batch: usize,
+}
+
+/// The running shard.
+pub(crate) struct Shard {
+    parts: Parts,
+    urgent: mpsc::Receiver<Mail>,
+    orders: mpsc::Receiver<Mail>,
+    updates: broadcast::Sender<Arc<Vec<Update>>>,
+    /// Orders whose state is being asked for.
+    asking: BTreeSet<u64>,
+}
+
+/// What a batch has come to, before and after its commit.
+#[derive(Default)]
+struct Batch {
+    records: Vec<Vec<u8>>,
+    updates: Vec<Update>,
+    intents: Vec<(u64, bool, Timestamp)>,
+    answers: Vec<(Option<handle::ReplyTo>, Answered)>,
+}
+
+enum Answered {
+    Decided(Answer),
+    Asked(Ask),
+}
+
+impl Shard {
+    pub(crate) fn new(parts: Parts, ends: Ends) -> Shard {
+        let Ends {
+            urgent,
+            orders,
+            updates,
+        } = ends;
+        Shard {
+            parts,
+            urgent,
+            orders,
+            updates,
+            asking: BTreeSet::new(),
+        }
+    }
+
+    /// Works until told to stop.
+    ///
+    /// # Errors
+    /// The journal's, or a decision that could not be applied. The process must end.
+    pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<()> {
+        loop {
+            let first = tokio::select! {
+                biased;
+                mail = self.urgent.recv() => mail,
+                mail = self.orders.recv() => mail,
+                () = stop.cancelled() => None,
+            };
+            let Some(first) = first else { return Ok(()) };
+            let waiting = self.drain(first);
+            let batch = self.decide(waiting)?;
+            self.commit(batch).await?;
+        }
+    }
+
+    /// What waits now, what is urgent first.
+    fn drain(&mut self, first: Mail) -> Vec<Mail> {
+        let mut waiting = vec![first];
+        for mailbox in [&mut self.urgent, &mut self.orders] {
+            while waiting.len() < self.parts.batch {
+                let Ok(mail) = mailbox.try_recv() else { break };
+                waiting.push(mail);
+            }
+        }
+        waiting
+    }
+
+    fn decide(&mut self, waiting: Vec<Mail>) -> Result<Batch> {
+        let mut batch = Batch::default();
+        let market = Arc::clone(&self.parts.market);
+        let market = market.read();
+        for mail in waiting {
+            match mail.ask {
+                Ask::Decide(command) => {
+                    let answer = self.decide_one(&command, &market, &mut batch)?;
+                    batch.answers.push((mail.reply, Answered::Decided(answer)));
+                }
+                query => batch.answers.push((mail.reply, Answered::Asked(query))),
+            }
+        }
+        Ok(batch)
+    }
+
+    fn decide_one(&mut self, command: &Command, market: &Market, batch: &mut Batch) -> Result<Answer> {
+        let now = Now {
+            here: Timestamp::from_micros(self.parts.clock.now_micros()),
+            venue: Timestamp::from_millis(self.parts.venue.now().as_millis()),
+        };
+        if let Command::Report(Report {
+            order,
+            news: News::Found(_) | News::Absent(_),
+        }) = command
+        {
+            self.asking.remove(order);
+        }
+        let decision = self.parts.decider.decide(command, now, market);
+        for event in decision.events {
+            self.record(now.here, event, batch)?;
+        }
+        Ok(decision.answer)
+    }
+
+    /// Applies an event and puts it into the batch.
+    fn record(&mut self, time: Timestamp, event: Event, batch: &mut Batch) -> Result<()> {
+        let state = &mut self.parts.decider.state;
+        let record = Record {
+            sequence: state.sequence() + 1,
+            time,
+            event,
+        };
+        state.apply(record.sequence, time, &record.event).map_err(|error| {
+            Error::internal("DECISION_UNSOUND", format!("a decision could not be applied: {error}"))
+        })?;
+        metrics::decided(&record.event);
+        if let Event::Intent(intent) = &record.event {
+            batch.intents.push((intent.order, intent.cancel, intent.signed));
+        }
+        if self.updates.receiver_count() > 0 {
+            batch.updates.extend(Update::of(state, &record));
+        }
+        batch.records.push(codec::encode(state.shard(), &record));
+        Ok(())
+    }
+
+    /// The point after which everybody may know.
+    async fn commit(&mut self, batch: Batch) -> Result<()> {
+        if !batch.records.is_empty() {
+            let first = self.parts.decider.state.sequence() + 1 - batch.records.len() as u64;
+            metrics::batch(batch.records.len());
+            let appended = self.parts.journal.append(batch.records).await?;
+            if appended != first {
+                let message = format!("the journal is at {appended} where the shard is at {first}");
+                return Err(Error::internal("JOURNAL_SEQUENCE", message));
+            }
+        }
+        for (order, is_cancel, signed) in batch.intents {
+            if let Some(entry) = self.parts.decider.state.order(order) {
+                self.parts.sender.send(Job::of(entry, is_cancel, signed));
+            }
+        }
+        for (reply_to, answered) in batch.answers {
+            let reply = match answered {
+                Answered::Decided(answer) => self.answered(answer),
+                Answered::Asked(ask) => handle::query(&self.parts.decider.state, &ask),
+            };
+            if let Some(reply_to) = reply_to {
+                // Whoever asked may have gone; the decision stands.
+                let _ = reply_to.send(reply);
+            }
+        }
+        if !batch.updates.is_empty() {
+            // Nobody listening is no error.
+            let _ = self.updates.send(Arc::new(batch.updates));
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, answer: Answer) -> Result<Reply> {
+        let state = &self.parts.decider.state;
+        match answer {
+            Answer::Accepted(order) => handle::order_reply(state, order, codec::order_as_accepted),
+            Answer::Order(order) => handle::order_reply(state, order, codec::order_to_pb),
+            Answer::Orders(orders) => {
+                let orders = orders.iter().filter_map(|order| state.order(*order));
+                Ok(Reply::Orders(orders.map(codec::order_to_pb).collect()))
+            }
+            Answer::Halt(halt) => Ok(Reply::Halts(vec![codec::halt_to_pb(&halt)])),
+            Answer::Refused(refusal) => {
+                metrics::refused(&refusal.reason);
+                Err(error::of_refusal(&refusal))
+            }
+            Answer::Done => Ok(Reply::Done),
+            Answer::Alert(alert) => {
+                metrics::alert(alert.reason);
+                tracing::error!(shard = state.shard(), reason = alert.reason, "{}", alert.message);
+                Ok(Reply::Done)
+            }
+            Answer::Ask(order) => {
+                self.ask_venue(order);
+                Ok(Reply::Done)
+            }
+        }
+    }
+
+    /// Asks the venue for an order's state, unless somebody is asking already.
+    fn ask_venue(&mut self, order: u64) {
+        if let Some(entry) = self.parts.decider.state.order(order)
+            && self.asking.insert(order)
+        {
+            self.parts.sender.ask(entry);
+        }
+    }
+}

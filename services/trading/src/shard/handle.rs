@@ -1,0 +1,265 @@
+//! The cheap handle that callers hold, and what can be asked of a shard through it.
+
+use crate::codec;
+use crate::codec::Record;
+use crate::core::{Command, Entry, Event, State, order_not_found, parse_order_id};
+use crate::error;
+use crate::sender::Backlog;
+use domain::{AccountId, Symbol};
+use mesh::journal::JournalReader;
+use mesh::{Error, Result};
+use std::sync::Arc;
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+pub(super) type ReplyTo = oneshot::Sender<Result<Reply>>;
+
+/// A letter to a shard.
+pub(crate) struct Mail {
+    pub(super) ask: Ask,
+    pub(super) reply: Option<ReplyTo>,
+}
+
+/// What a shard can be asked.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    /// Decide this.
+    Decide(Command),
+    /// One order.
+    Order(AccountId, String),
+    /// A page of orders, newest first.
+    Orders(OrderFilter),
+    /// The halts in force.
+    Halts,
+    /// The live orders of an account, as the venue names them.
+    Live(AccountId),
+    /// The last sequence: every later batch reaches whoever subscribed before asking.
+    Sequence,
+}
+
+/// Which orders.
+#[derive(Debug, Clone)]
+pub struct OrderFilter {
+    /// Whose.
+    pub account: AccountId,
+    /// Of one symbol.
+    pub symbol: Option<Symbol>,
+    /// Live ones only.
+    pub open_only: bool,
+    /// Accepted before this sequence.
+    pub before: u64,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// What a shard answers.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Reply {
+    Done,
+    Order(Box<codec::OrderMessage>),
+    Orders(Vec<codec::OrderMessage>),
+    Halts(Vec<codec::HaltMessage>),
+    Live(Vec<Entry>),
+    Sequence(u64),
+}
+
+/// What happened to an order, for those who follow it.
+#[derive(Debug, Clone)]
+pub(crate) struct Update {
+    pub(crate) account: AccountId,
+    pub(crate) sequence: u64,
+    pub(crate) message: codec::UpdateMessage,
+}
+
+impl Update {
+    /// What a record just applied says to those who follow the account; none when it is about no order.
+    pub(crate) fn of(state: &State, record: &Record) -> Option<Update> {
+        let (order, fill) = match &record.event {
+            Event::Accepted(_) => (record.sequence, None),
+            Event::Intent(intent) => (intent.order, None),
+            Event::Changed(changed) => (changed.order, None),
+            Event::CancelRequested(request) => (request.order, None),
+            Event::Filled(filled) => (filled.order, Some(codec::fill_to_pb(&filled.fill, &filled.venue_order))),
+            Event::Refused(_) | Event::BalancesAdopted(_) | Event::HaltSet(_) | Event::HaltLifted(_) => return None,
+        };
+        let entry = state.order(order)?;
+        let account = entry.order.terms().account.clone();
+        let message = codec::update(record.sequence, entry, fill);
+        Some(Update {
+            account,
+            sequence: record.sequence,
+            message,
+        })
+    }
+}
+
+/// Callers hold this.
+#[derive(Clone)]
+pub struct ShardHandle {
+    shard: u32,
+    urgent: mpsc::Sender<Mail>,
+    orders: mpsc::Sender<Mail>,
+    updates: broadcast::Sender<Arc<Vec<Update>>>,
+    reader: Arc<dyn JournalReader>,
+    journal_id: [u8; 16],
+    backlog: Backlog,
+    max_backlog: usize,
+}
+
+/// The shard's ends of a handle's channels.
+pub(crate) struct Ends {
+    pub(crate) urgent: mpsc::Receiver<Mail>,
+    pub(crate) orders: mpsc::Receiver<Mail>,
+    pub(crate) updates: broadcast::Sender<Arc<Vec<Update>>>,
+}
+
+impl ShardHandle {
+    pub(crate) fn new(
+        shard: u32,
+        mailbox: usize,
+        stream_buffer: usize,
+        (journal_id, reader): ([u8; 16], Arc<dyn JournalReader>),
+        (backlog, max_backlog): (Backlog, usize),
+    ) -> (ShardHandle, Ends) {
+        let (urgent, urgent_end) = mpsc::channel(mailbox);
+        let (orders, orders_end) = mpsc::channel(mailbox);
+        let (updates, _) = broadcast::channel(stream_buffer);
+        let ends = Ends {
+            urgent: urgent_end,
+            orders: orders_end,
+            updates: updates.clone(),
+        };
+        (
+            ShardHandle {
+                shard,
+                urgent,
+                orders,
+                updates,
+                reader,
+                journal_id,
+                backlog,
+                max_backlog,
+            },
+            ends,
+        )
+    }
+
+    /// The shard's number.
+    pub fn shard(&self) -> u32 {
+        self.shard
+    }
+
+    /// The journal's random id, as hexadecimal.
+    pub fn journal_id(&self) -> String {
+        hex::encode(self.journal_id)
+    }
+
+    /// The reading end of the journal.
+    pub fn reader(&self) -> Arc<dyn JournalReader> {
+        Arc::clone(&self.reader)
+    }
+
+    /// Follows what happens from now on.
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Arc<Vec<Update>>> {
+        self.updates.subscribe()
+    }
+
+    /// A new order: refused at once when the shard or the venue has too much to do.
+    pub(crate) async fn submit(&self, command: Command) -> Result<Reply> {
+        if self.backlog.len() >= self.max_backlog {
+            return Err(error::backlog_full());
+        }
+        self.ask(Ask::Decide(command)).await
+    }
+
+    /// A query, or a new order.
+    pub(crate) async fn ask(&self, ask: Ask) -> Result<Reply> {
+        let (reply, answer) = oneshot::channel();
+        self.orders
+            .try_send(Mail {
+                ask,
+                reply: Some(reply),
+            })
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => error::overloaded(),
+                mpsc::error::TrySendError::Closed(_) => error::stopped(),
+            })?;
+        answer.await.unwrap_or_else(|_| Err(error::stopped()))
+    }
+
+    /// A command that passes whatever waits: a cancel, a halt, news from the venue.
+    pub(crate) async fn urgent(&self, command: Command) -> Result<Reply> {
+        let (reply, answer) = oneshot::channel();
+        let mail = Mail {
+            ask: Ask::Decide(command),
+            reply: Some(reply),
+        };
+        self.urgent.send(mail).await.map_err(|_| error::stopped())?;
+        answer.await.unwrap_or_else(|_| Err(error::stopped()))
+    }
+
+    /// Tells the shard something, and waits for room only.
+    pub(crate) async fn tell(&self, command: Command) {
+        // A shard that has stopped needs no news: it asks the venue when it starts again.
+        let _ = self
+            .urgent
+            .send(Mail {
+                ask: Ask::Decide(command),
+                reply: None,
+            })
+            .await;
+    }
+}
+
+pub(super) fn order_reply(state: &State, order: u64, encode: fn(&Entry) -> codec::OrderMessage) -> Result<Reply> {
+    let entry = state.order(order);
+    let entry = entry.ok_or_else(|| Error::not_found("ORDER_NOT_FOUND", "the order is over and no longer kept"))?;
+    Ok(Reply::Order(Box::new(encode(entry))))
+}
+
+/// Answers from durable state.
+pub(super) fn query(state: &State, ask: &Ask) -> Result<Reply> {
+    match ask {
+        Ask::Decide(_) => Ok(Reply::Done),
+        Ask::Order(account, order_id) => {
+            let entry = parse_order_id(order_id)
+                .filter(|(shard, _)| *shard == state.shard())
+                .and_then(|(_, accepted)| state.order(accepted))
+                .filter(|entry| entry.order.terms().account == *account)
+                .ok_or_else(|| error::of_refusal(&order_not_found(order_id)))?;
+            Ok(Reply::Order(Box::new(codec::order_to_pb(entry))))
+        }
+        Ask::Orders(filter) => Ok(Reply::Orders(page(state, filter))),
+        Ask::Halts => Ok(Reply::Halts(state.halts().map(codec::halt_to_pb).collect())),
+        Ask::Live(account) => {
+            let live = state.account(account).into_iter().flat_map(|account| &account.live);
+            Ok(Reply::Live(
+                live.filter_map(|order| state.order(*order)).cloned().collect(),
+            ))
+        }
+        Ask::Sequence => Ok(Reply::Sequence(state.sequence())),
+    }
+}
+
+fn page(state: &State, filter: &OrderFilter) -> Vec<codec::OrderMessage> {
+    let Some(account) = state.account(&filter.account) else {
+        return Vec::new();
+    };
+    let orders = if filter.open_only {
+        &account.live
+    } else {
+        &account.orders
+    };
+    orders
+        .range(..filter.before)
+        .rev()
+        .filter_map(|order| state.order(*order))
+        .filter(|entry| {
+            filter
+                .symbol
+                .as_ref()
+                .is_none_or(|symbol| *symbol == entry.order.terms().symbol)
+        })
+        .take(filter.limit)
+        .map(codec::order_to_pb)
+        .collect()
+}

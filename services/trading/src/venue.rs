@@ -1,0 +1,131 @@
+//! A venue as the shards need it. The one adapter is [`crate::binance`]; [`fake`] stands in for it in tests.
+
+#[cfg(test)]
+pub(crate) mod fake;
+
+use crate::core::{Trade, VenueState};
+use async_trait::async_trait;
+use domain::{AccountId, Asset, Money, Price, Quantity, Side, Symbol, TimeInForce, Timestamp, Venue as VenueName};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// How an order goes to the venue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlacementKind {
+    /// A limit order.
+    Limit(TimeInForce),
+    /// A limit order that must rest.
+    LimitMaker,
+}
+
+/// An order as it is sent. A market order of ours goes as IOC at its collar: the venue itself then keeps to the collar,
+/// and the reservation is exact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    /// Whose.
+    pub account: AccountId,
+    /// What.
+    pub symbol: Symbol,
+    /// Our id for it at the venue.
+    pub venue_id: String,
+    /// Which way.
+    pub side: Side,
+    /// How.
+    pub kind: PlacementKind,
+    /// At which price or better.
+    pub price: Price,
+    /// How much.
+    pub quantity: Quantity,
+    /// The venue's time that the request is signed with.
+    pub signed: Timestamp,
+}
+
+/// Names one order at the venue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Whose.
+    pub account: AccountId,
+    /// What.
+    pub symbol: Symbol,
+    /// Our id for it at the venue.
+    pub venue_id: String,
+}
+
+/// Why the venue did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VenueError {
+    /// It answered no; nothing was done. The stable code says why.
+    #[error("refused: {reason} ({message})")]
+    Rejected {
+        /// A stable code.
+        reason: String,
+        /// The venue's words.
+        message: String,
+    },
+    /// It does not know such an order now.
+    #[error("no such order")]
+    NotFound,
+    /// Its limits are used up; nothing was done.
+    #[error("limited for {0:?}")]
+    Limited(Duration),
+    /// The request certainly did not leave, or certainly was not taken.
+    #[error("not sent: {0}")]
+    NotSent(String),
+    /// The request may or may not have been carried out.
+    #[error("outcome unknown: {0}")]
+    Unknown(String),
+}
+
+/// An order of an account, with our id for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VenueOrder {
+    /// Our id for it at the venue, or whatever somebody else chose.
+    pub venue_id: String,
+    /// What the venue says of it.
+    pub state: VenueState,
+}
+
+/// What the user data stream says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserData {
+    /// From now on every change is told: reconcile what was missed before.
+    Subscribed(AccountId),
+    /// An order changed.
+    Order(AccountId, Box<VenueOrder>),
+    /// Nothing is told any more until the next [`UserData::Subscribed`].
+    Lost(AccountId),
+}
+
+/// A venue.
+#[async_trait]
+pub trait Venue: Send + Sync + 'static {
+    /// Its name.
+    fn name(&self) -> &VenueName;
+
+    /// The time by its clock, as far as we know it.
+    fn now(&self) -> Timestamp;
+
+    /// Asks for its clock; [`Venue::now`] is right afterwards.
+    async fn synchronise(&self) -> Result<(), VenueError>;
+
+    /// Places an order.
+    async fn place(&self, placement: &Placement) -> Result<VenueState, VenueError>;
+
+    /// Cancels an order.
+    async fn cancel(&self, subject: &Subject, signed: Timestamp) -> Result<VenueState, VenueError>;
+
+    /// One order, without its executions.
+    async fn order(&self, subject: &Subject) -> Result<VenueState, VenueError>;
+
+    /// All executions of one order, by the venue's own number of it.
+    async fn trades(&self, subject: &Subject, venue_order: &str) -> Result<Vec<Trade>, VenueError>;
+
+    /// The open orders of an account, without their executions.
+    async fn open_orders(&self, account: &AccountId) -> Result<Vec<VenueOrder>, VenueError>;
+
+    /// What an account holds, free and locked together.
+    async fn balances(&self, account: &AccountId) -> Result<Vec<(Asset, Money)>, VenueError>;
+
+    /// Follows what happens to the accounts, for ever: reconnects by itself.
+    async fn follow(&self, accounts: Vec<AccountId>, sink: mpsc::Sender<UserData>);
+}
