@@ -12,7 +12,9 @@ pub mod codec;
 pub mod config;
 pub mod core;
 pub mod error;
+pub mod grpc;
 pub mod hub;
+pub mod journal;
 pub mod keys;
 pub mod limits;
 pub mod rest;
@@ -24,3 +26,60 @@ pub use config::Config;
 
 /// The service's name.
 pub const NAME: &str = "exchange";
+
+use mesh::app::{Deps, HttpSurface, Service};
+use mesh::pb::exchange::exchange_service_server::ExchangeServiceServer;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Builds the venue: replays its journal, opens the accounts of the folder, and returns its gRPC and Binance surfaces.
+///
+/// # Errors
+/// `INVALID / CONFIG_OUT_OF_BOUNDS` for an option beyond its bounds; those of the journal; `INVALID / EXCHANGE_ACCOUNTS`
+/// for an account file that cannot be understood.
+pub async fn build(config: Config, deps: Deps) -> mesh::Result<Service> {
+    let ready = deps.readiness.guard("exchange replay");
+    let invalid = |key: &'static str, message: String| {
+        mesh::Error::invalid("CONFIG_OUT_OF_BOUNDS", format!("exchange.{key} {message}"))
+            .with("key", format!("exchange.{key}"))
+    };
+    if let Some(key) = config.fault() {
+        return Err(invalid(key, "is out of its bounds".to_owned()));
+    }
+    let address: SocketAddr = config
+        .listen
+        .parse()
+        .map_err(|_| invalid("listen", format!("is not an address and port: {}", config.listen)))?;
+    let folder = deps.data_dir.join("journal");
+    let replayed = {
+        let config = config.clone();
+        tokio::task::spawn_blocking(move || journal::open(&folder, &config)).await
+    };
+    let (journal, ledger) = replayed.map_err(|error| mesh::Error::internal("EXCHANGE_REPLAY", error.to_string()))??;
+    let now: actor::Now = {
+        let clock = deps.clock.clone();
+        Arc::new(move || clock.now_micros())
+    };
+    let opened = surface::open(&config, ledger, Box::new(journal), accounts_dir(&config, &deps), now).await;
+    let surface = opened.map_err(|reason| mesh::Error::internal("EXCHANGE_JOURNAL", reason))?;
+    let stop = deps.shutdown.token();
+    deps.shutdown.spawn("exchange.venue", async move {
+        let served = surface.actor.run(async move { stop.cancelled().await }).await;
+        served.map_err(|reason| mesh::Error::internal("EXCHANGE_JOURNAL", reason))
+    });
+    let scanned = surface.api.accounts.scan().await;
+    scanned.map_err(|reason| mesh::Error::invalid("EXCHANGE_ACCOUNTS", reason))?;
+    let service = mesh::pb::guard::exchange_service(grpc::Grpc::new(surface.handle));
+    let routes = tonic::service::Routes::new(ExchangeServiceServer::new(service));
+    drop(ready);
+    Ok(Service::new(NAME, routes).with_http(HttpSurface::new(surface.router, address, "exchange.listen")))
+}
+
+fn accounts_dir(config: &Config, deps: &Deps) -> PathBuf {
+    if config.accounts_dir.as_os_str().is_empty() {
+        deps.data_dir.join("accounts")
+    } else {
+        config.accounts_dir.clone()
+    }
+}

@@ -32,9 +32,15 @@ pub struct Surface {
     pub handle: Handle,
 }
 
-/// Folds journalled records into a ledger.
+/// A ledger of journalled records.
 pub fn replay(config: &Config, records: impl IntoIterator<Item = Vec<u8>>) -> Result<Ledger, String> {
     let mut ledger = venue::ledger(&config.options());
+    fold(&mut ledger, records)?;
+    Ok(ledger)
+}
+
+/// Folds journalled records into a ledger.
+pub fn fold(ledger: &mut Ledger, records: impl IntoIterator<Item = Vec<u8>>) -> Result<(), String> {
     for bytes in records {
         let record = codec::decode(&bytes)?;
         if !ledger.knows(&record) {
@@ -42,7 +48,7 @@ pub fn replay(config: &Config, records: impl IntoIterator<Item = Vec<u8>>) -> Re
         }
         ledger.fold(&record);
     }
-    Ok(ledger)
+    Ok(())
 }
 
 /// Opens the venue over a replayed ledger; its first records are durable when this returns.

@@ -10,12 +10,13 @@ use crate::hub::Hub;
 use crate::limits::{Meter, OrderCount};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderValue, Method, StatusCode};
+use mesh::server::PeerAddress;
 use parking_lot::Mutex;
 use serde_json::Value;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -200,8 +201,8 @@ async fn serve(State(api): State<Arc<Api>>, request: Request) -> Response {
     let Some((_, _, endpoint, base)) = route else {
         return not_found().await;
     };
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let address = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |ConnectInfo(address)| address.ip());
+    let peer = request.extensions().get::<PeerAddress>();
+    let address = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |PeerAddress(address)| address.ip());
     let result = handle(&api, *endpoint, *base, address, request).await;
     let orders = result.as_ref().ok().and_then(|answer| answer.orders);
     let mut response = match result {

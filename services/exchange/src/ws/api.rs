@@ -6,13 +6,14 @@ use crate::hub::Reader;
 use crate::rest::Api;
 use crate::rest::params::Params;
 use crate::wire::info;
+use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{ConnectInfo, State};
 use axum::response::{IntoResponse, Response};
 use http::{Extensions, StatusCode};
+use mesh::server::PeerAddress;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 /// Accounts that one connection may listen to.
@@ -25,8 +26,8 @@ pub(super) async fn open(State(api): State<Arc<Api>>, extensions: Extensions, up
     let Some(place) = Place::take(&api) else {
         return (StatusCode::SERVICE_UNAVAILABLE, "too many connections").into_response();
     };
-    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
-    let address = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |ConnectInfo(address)| address.ip());
+    let peer = extensions.get::<PeerAddress>();
+    let address = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |PeerAddress(address)| address.ip());
     upgrade
         .max_message_size(connection::MOST_BYTES)
         .on_upgrade(async move |socket| {

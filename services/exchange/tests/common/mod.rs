@@ -91,8 +91,7 @@ impl TestVenue {
         }));
         let api = surface.api.clone();
         api.accounts.scan().await.unwrap();
-        let service = surface.router.into_make_service_with_connect_info::<SocketAddr>();
-        tokio::spawn(async move { axum::serve(listener, service).await });
+        tokio::spawn(async move { axum::serve(listener, surface.router).await });
         Self {
             address,
             memory,
@@ -162,6 +161,17 @@ impl TestVenue {
             book["bidPrice"].as_str().unwrap().to_owned(),
             book["askPrice"].as_str().unwrap().to_owned(),
         )
+    }
+
+    /// Moves the clock on until a frame comes.
+    pub async fn next_frame(&self, socket: &mut Socket) -> Value {
+        loop {
+            self.advance(50_000);
+            let soon = std::time::Duration::from_millis(5);
+            if let Ok(frame) = tokio::time::timeout(soon, socket.next()).await {
+                return frame;
+            }
+        }
     }
 
     pub async fn socket(&self, path: &str) -> Socket {
