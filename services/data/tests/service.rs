@@ -305,5 +305,79 @@ async fn a_wrong_configuration_is_refused() {
     );
     let config = data::Config { quiet_ms: 0, ..Default::default() };
     assert_eq!(data::build(config, bed.deps("data")).await.err().unwrap().reason(), "CONFIG_VALUE");
-    let _ = run_in;
+}
+
+fn micros(time: Option<mesh::pb::Timestamp>) -> i64 {
+    time.unwrap().as_micros().unwrap()
+}
+
+#[tokio::test]
+async fn bars_continue_the_venues_klines_and_are_kept() {
+    let venue = Venue::start(&[ONE]).await;
+    venue.depth(ONE, 10, BIDS, ASKS);
+    venue.script.traded.store(true, std::sync::atomic::Ordering::Relaxed);
+    let config = data::Config { bar_grace_ms: 100, history_bars: 60, ..venue.config() };
+    let mut running = run(config.clone()).await;
+    running.readiness.ready().await;
+    let request = api::StreamBarsRequest { symbols: vec![ONE.to_owned()], interval: api::Interval::Interval1m.into() };
+    let mut minutes = running.client.stream_bars(request).await.unwrap().into_inner();
+    let running_bar = loop {
+        let bar = minutes.message().await.unwrap().unwrap().bar.unwrap();
+        if !bar.closed {
+            break bar;
+        }
+    };
+    let calls = venue.script.calls.borrow().clone();
+    let call = calls.iter().find(|call| call.contains("klines") && call.contains("interval=1s")).unwrap();
+    let boundary: i64 = call.split("endTime=").nth(1).unwrap().split('&').next().unwrap().parse::<i64>().unwrap() + 1;
+    let minute = boundary - boundary.rem_euclid(60_000);
+    assert_eq!(micros(running_bar.open_time), minute * 1_000);
+    assert_eq!(running_bar.trade_count, (boundary - minute) / 1_000, "a trade for each second before the boundary");
+
+    // One trade in the boundary's second, one in the next.
+    let request = api::StreamBarsRequest { symbols: vec![ONE.to_owned()], interval: api::Interval::Interval1s.into() };
+    let mut seconds = running.client.stream_bars(request).await.unwrap().into_inner();
+    venue.send(&trade(ONE, 1, "105", boundary + 100));
+    venue.send(&trade(ONE, 2, "95", boundary + 1_100));
+    let mut closed = Vec::new();
+    while closed.len() < 2 {
+        let bar = seconds.message().await.unwrap().unwrap().bar.unwrap();
+        if bar.closed && micros(bar.open_time) >= boundary * 1_000 {
+            closed.push(bar);
+        }
+    }
+    let list = |interval: api::Interval, start: Option<i64>, size: i32| api::ListBarsRequest {
+        symbol: ONE.to_owned(),
+        interval: interval.into(),
+        start_time: start.map(|millis| mesh::pb::Timestamp::from_micros(millis * 1_000)),
+        page_size: size,
+        ..Default::default()
+    };
+    let second = list(api::Interval::Interval1s, Some(boundary), 1);
+    let page = running.client.list_bars(second.clone()).await.unwrap().into_inner();
+    let bar = &page.bars[0];
+    assert_eq!((bar.open.as_str(), bar.volume.as_str(), bar.trade_count, bar.closed), ("105", "2", 1, true));
+    assert_eq!((bar.quote_volume.as_str(), bar.taker_buy_volume.as_str()), ("210", "2"));
+    let next = api::ListBarsRequest { page_token: page.next_page_token, ..second };
+    let page = running.client.list_bars(next).await.unwrap().into_inner();
+    assert_eq!(page.bars[0].close, "95");
+    let latest = running.client.list_bars(list(api::Interval::Interval1h, None, 3)).await.unwrap().into_inner();
+    assert_eq!((latest.bars.len(), latest.bars[2].closed, latest.next_page_token.as_str()), (3, false, ""));
+    let hour = (boundary + 1_100) - (boundary + 1_100).rem_euclid(3_600_000);
+    if hour < boundary {
+        assert_eq!(latest.bars[2].trade_count, (boundary - hour) / 1_000 + 2);
+    }
+
+    // What was closed outlives the process.
+    let Running { folder, bed, client, .. } = running;
+    drop(client);
+    assert!(bed.shutdown().stop(std::time::Duration::from_secs(5)).await.is_empty());
+    let mut again = run_in(folder, config).await;
+    again.readiness.ready().await;
+    let request = api::ListBarsRequest {
+        end_time: Some(mesh::pb::Timestamp::from_micros((boundary + 1_000) * 1_000)),
+        ..list(api::Interval::Interval1s, Some(boundary), 5)
+    };
+    let kept = again.client.list_bars(request).await.unwrap().into_inner().bars;
+    assert_eq!((kept.len(), kept[0].open.as_str()), (1, "105"));
 }

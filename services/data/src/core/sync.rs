@@ -184,8 +184,8 @@ impl BookSync {
         if known::reaches_as_far(&shown, &following.book) {
             following.book = known::united(shown, &following.book);
         }
-        following.stale = false;
-        following.behind_since = None;
+        // While the stream is behind, agreeing with a snapshot taken over from the venue proves nothing about it.
+        following.stale &= following.behind_since.is_some();
         following.renewal = None;
         self.confirmed_at = now;
         Outputs {
@@ -272,6 +272,9 @@ impl BookSync {
                 publish: false,
                 request: Some(Request::Reconnect),
             };
+        }
+        if following.behind_since.is_some() {
+            return Outputs::default();
         }
         let publish = quiet && !following.stale;
         following.stale |= quiet;

@@ -36,8 +36,8 @@ pub struct Script {
     pub exchange_info: Mutex<String>,
     /// `depth`, by symbol; a symbol without an answer is refused.
     pub depth: Mutex<BTreeMap<String, String>>,
-    /// `klines`, by `SYMBOL/interval`; none is an empty list.
-    pub klines: Mutex<BTreeMap<String, String>>,
+    /// Whether every symbol traded once a second since ever, one unit at 100; else no klines.
+    pub traded: std::sync::atomic::AtomicBool,
     /// Frames of every new stream.
     pub on_connect: Mutex<Vec<String>>,
     /// The next REST calls are refused so: status, `Retry-After`, body.
@@ -64,7 +64,7 @@ impl Venue {
         let script = Arc::new(Script {
             exchange_info: Mutex::new(exchange_info(symbols)),
             depth: Mutex::default(),
-            klines: Mutex::default(),
+            traded: Default::default(),
             on_connect: Mutex::default(),
             refusals: Mutex::default(),
             calls: watch::Sender::default(),
@@ -158,8 +158,8 @@ async fn rest(State(script): State<Arc<Script>>, uri: Uri, Query(query): Query<B
         "/api/v3/time" => Some(format!("{{\"serverTime\":{}}}", Clock::system().now_millis())),
         "/api/v3/depth" => script.depth.lock().unwrap().get(&symbol).cloned(),
         "/api/v3/klines" => {
-            let key = format!("{symbol}/{}", query["interval"]);
-            Some(script.klines.lock().unwrap().get(&key).cloned().unwrap_or_else(|| "[]".to_owned()))
+            let is_traded = script.traded.load(std::sync::atomic::Ordering::Relaxed);
+            Some(if is_traded { klines(&query) } else { "[]".to_owned() })
         }
         _ => None,
     };
@@ -230,4 +230,27 @@ pub async fn run_in(folder: tempfile::TempDir, config: data::Config) -> Running 
     bed.register("data", service.routes);
     let client = MarketDataServiceClient::new(bed.channels("tester").to("data"));
     Running { folder, bed, readiness, client }
+}
+
+/// Klines of a market that trades once a second.
+fn klines(query: &BTreeMap<String, String>) -> String {
+    let seconds = match query["interval"].as_str() {
+        "1s" => 1,
+        "1m" => 60,
+        "5m" => 300,
+        _ => 3_600,
+    };
+    let (end, limit): (i64, i64) = (query["endTime"].parse().unwrap(), query["limit"].parse().unwrap());
+    let span = seconds * 1_000;
+    let last = end - end.rem_euclid(span);
+    let row = |back: i64| {
+        let open = last - back * span;
+        format!(
+            r#"[{open},"100","100","100","100","{seconds}",{},"{}",{seconds},"0","0","0"]"#,
+            open + span - 1,
+            seconds * 100
+        )
+    };
+    let rows: Vec<String> = (0..limit).rev().map(row).collect();
+    format!("[{}]", rows.join(","))
 }
