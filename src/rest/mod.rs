@@ -120,4 +120,4 @@ pub struct Variable {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -36,14 +36,29 @@ async fn a_refusal_of_the_service_is_a_status_with_its_reason() {
     }});
     assert_eq!((answer.status, answer.json()), (404, wanted));
     let answer = get("/v1/files/busy").await;
-    assert_eq!((answer.status, answer.headers["retry-after"].to_str().unwrap()), (429, "2"));
+    assert_eq!(
+        (answer.status, answer.headers["retry-after"].to_str().unwrap()),
+        (429, "2")
+    );
 }
 
 #[tokio::test]
 async fn an_unknown_path_is_not_found_and_a_known_one_names_its_methods() {
-    for target in ["/", "/v1", "/v1/", "/v1//shapes", "/v2/shapes", "/v1/shapes/1/2", "nothing", "/v1/shapes/:purge"] {
+    for target in [
+        "/",
+        "/v1",
+        "/v1/",
+        "/v1//shapes",
+        "/v2/shapes",
+        "/v1/shapes/1/2",
+        "nothing",
+    ] {
         let answer = get(target).await;
-        assert_eq!((answer.status, answer.reason().as_str()), (404, "ROUTE_NOT_FOUND"), "{target}");
+        assert_eq!(
+            (answer.status, answer.reason().as_str()),
+            (404, "ROUTE_NOT_FOUND"),
+            "{target}"
+        );
     }
     let answer = send(Method::POST, "/v1/shapes", &[], "").await;
     assert_eq!((answer.status, answer.reason().as_str()), (405, "METHOD_NOT_ALLOWED"));
@@ -80,6 +95,9 @@ fn every_kind_has_its_status_and_word() {
 
 #[test]
 fn a_message_without_json_is_a_defect_of_ours() {
-    let late = crate::protojson::Timestamp { seconds: i64::MAX, nanos: 0 };
+    let late = crate::protojson::Timestamp {
+        seconds: i64::MAX,
+        nanos: 0,
+    };
     assert_eq!(crate::rest::unary(&late).unwrap_err().reason(), "UNENCODABLE_ANSWER");
 }

@@ -1,6 +1,7 @@
 //! The generated handlers of the generator's own protos, in front of a real server of the same protos.
 
 mod bind;
+mod guard;
 mod http;
 mod router;
 mod service;

@@ -19,42 +19,70 @@ use crate::rest::{Caller, Input, Router, StreamOptions, Transport, respond};
 pub(super) struct Shapes;
 
 fn shape(name: impl Into<String>) -> Shape {
-    Shape { name: name.into(), ..Default::default() }
+    Shape {
+        name: name.into(),
+        ..Default::default()
+    }
 }
 
 #[tonic::async_trait]
 impl ShapeService for Shapes {
     async fn get_shape(&self, request: Request<GetShapeRequest>) -> Result<Response<Shape>, Status> {
-        let id = request.metadata().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+        let id = request
+            .metadata()
+            .get("x-request-id")
+            .and_then(|id| id.to_str().ok())
+            .unwrap_or_default();
         let shelf = id.to_owned();
         let name = format!("{:?}", request.get_ref());
         if name.contains("missing") {
-            return Err(Error::not_found("SHAPE_NOT_FOUND", "no such shape").with("name", "missing").into());
+            return Err(Error::not_found("SHAPE_NOT_FOUND", "no such shape")
+                .with("name", "missing")
+                .into());
         }
         if name.contains("busy") {
-            return Err(Error::exhausted("BUSY", "later").retry_after(Duration::from_millis(1500)).into());
+            return Err(Error::exhausted("BUSY", "later")
+                .retry_after(Duration::from_millis(1500))
+                .into());
         }
         Ok(Response::new(Shape { shelf, ..shape(name) }))
     }
 
     async fn list_shapes(&self, request: Request<ListShapesRequest>) -> Result<Response<ListShapesResponse>, Status> {
-        Ok(Response::new(ListShapesResponse { shapes: Vec::new(), request: Some(request.into_inner()) }))
+        Ok(Response::new(ListShapesResponse {
+            shapes: Vec::new(),
+            request: Some(request.into_inner()),
+        }))
     }
 
     async fn list_bare_shapes(
         &self,
         _: Request<ListBareShapesRequest>,
     ) -> Result<Response<ListShapesResponse>, Status> {
-        let unknown = Shape { colour: 77, ..shape("b") };
-        Ok(Response::new(ListShapesResponse { shapes: vec![shape("a"), unknown], request: None }))
+        let unknown = Shape {
+            colour: 77,
+            ..shape("b")
+        };
+        Ok(Response::new(ListShapesResponse {
+            shapes: vec![shape("a"), unknown],
+            request: None,
+        }))
     }
 
     async fn create_shape(
         &self,
         request: Request<CreateShapeRequest>,
     ) -> Result<Response<CreateShapeResponse>, Status> {
-        let CreateShapeRequest { shelf, shape, request_id } = request.into_inner();
-        let shape = shape.map(|shape| Shape { shelf, r#type: request_id, ..shape });
+        let CreateShapeRequest {
+            shelf,
+            shape,
+            request_id,
+        } = request.into_inner();
+        let shape = shape.map(|shape| Shape {
+            shelf,
+            r#type: request_id,
+            ..shape
+        });
         Ok(Response::new(CreateShapeResponse { shape }))
     }
 
@@ -62,10 +90,7 @@ impl ShapeService for Shapes {
         Ok(Response::new(shape(format!("{:?}", request.into_inner()))))
     }
 
-    async fn purge_shape(
-        &self,
-        _: Request<PurgeShapeRequest>,
-    ) -> Result<Response<pbjson_types::Empty>, Status> {
+    async fn purge_shape(&self, _: Request<PurgeShapeRequest>) -> Result<Response<pbjson_types::Empty>, Status> {
         Ok(Response::new(pbjson_types::Empty {}))
     }
 
@@ -79,7 +104,9 @@ impl ShapeService for Shapes {
         }
         let event = |sequence| Ok(WatchShapesResponse { sequence, shape: None });
         let lost = Err(Error::unavailable("FEED_LOST", "the feed is gone").into());
-        Ok(Response::new(stream::iter([event(from), event(from + 1), lost]).boxed()))
+        Ok(Response::new(
+            stream::iter([event(from), event(from + 1), lost]).boxed(),
+        ))
     }
 
     async fn watch_bare_shapes(
@@ -88,7 +115,11 @@ impl ShapeService for Shapes {
     ) -> Result<Response<BoxStream<Shape>>, Status> {
         let endless = request.into_inner().from_sequence == 1;
         let one = stream::iter([Ok(shape("only"))]);
-        Ok(Response::new(if endless { one.chain(stream::pending()).boxed() } else { one.boxed() }))
+        Ok(Response::new(if endless {
+            one.chain(stream::pending()).boxed()
+        } else {
+            one.boxed()
+        }))
     }
 }
 
@@ -116,19 +147,28 @@ impl Answered {
     }
 
     pub(super) fn reason(&self) -> String {
-        self.json()["error"]["details"][0]["reason"].as_str().unwrap().to_owned()
+        self.json()["error"]["details"][0]["reason"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 }
 
-pub(super) const STREAMS: StreamOptions = StreamOptions { heartbeat: Duration::from_secs(10) };
+pub(super) const STREAMS: StreamOptions = StreamOptions {
+    heartbeat: Duration::from_secs(10),
+};
 
 /// The whole way of a request, as a gateway goes it.
 pub(super) async fn send(method: Method, target: &str, headers: &[(&'static str, &str)], body: &str) -> Answered {
     let router = Router::new(routes()).unwrap();
-    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+    let (path, query) = target
+        .split_once('?')
+        .map_or((target, None), |(path, query)| (path, Some(query)));
     let mut metadata = MetadataMap::new();
     metadata.insert("x-request-id", "request-1".parse().unwrap());
-    let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap()));
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap()));
     let input = Input {
         query: query.map(str::to_owned),
         headers: headers.collect(),
@@ -142,7 +182,11 @@ pub(super) async fn send(method: Method, target: &str, headers: &[(&'static str,
     let response = respond(answer, "request-1", STREAMS);
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let body = response.into_body().collect().await.unwrap().to_bytes();
-    Answered { status, headers, text: String::from_utf8(body.to_vec()).unwrap() }
+    Answered {
+        status,
+        headers,
+        text: String::from_utf8(body.to_vec()).unwrap(),
+    }
 }
 
 pub(super) async fn get(target: &str) -> Answered {

@@ -14,10 +14,16 @@ use crate::rest::{Input, Reply, Router, StreamOptions, respond};
 #[tokio::test]
 async fn messages_are_events_with_their_sequence_and_a_failure_ends_them() {
     let answer = get("/v1/shapes:watch?fromSequence=7").await;
-    assert_eq!((answer.status, answer.headers["content-type"].to_str().unwrap()), (200, "text/event-stream"));
+    assert_eq!(
+        (answer.status, answer.headers["content-type"].to_str().unwrap()),
+        (200, "text/event-stream")
+    );
     assert_eq!(answer.headers["cache-control"], "no-store");
     let (events, failure) = answer.text.split_once("event: error\ndata: ").unwrap();
-    assert_eq!(events, "id: 7\ndata: {\"sequence\":\"7\"}\n\nid: 8\ndata: {\"sequence\":\"8\"}\n\n");
+    assert_eq!(
+        events,
+        "id: 7\ndata: {\"sequence\":\"7\"}\n\nid: 8\ndata: {\"sequence\":\"8\"}\n\n"
+    );
     let failure: serde_json::Value = serde_json::from_str(failure).unwrap();
     assert_eq!(failure["error"]["details"][0]["reason"], "FEED_LOST");
     assert_eq!(failure["error"]["details"][1]["requestId"], "request-1");
@@ -46,10 +52,23 @@ async fn a_reader_that_reconnects_continues_after_the_last_event() {
 
 #[tokio::test(start_paused = true)]
 async fn a_quiet_stream_sends_heartbeats() {
-    let matched = Router::new(routes()).unwrap().find(&Method::GET, "/v1/shapes:watchBare").unwrap();
-    let input = Input { query: Some("fromSequence=1".into()), ..Default::default() };
+    let matched = Router::new(routes())
+        .unwrap()
+        .find(&Method::GET, "/v1/shapes:watchBare")
+        .unwrap();
+    let input = Input {
+        query: Some("fromSequence=1".into()),
+        ..Default::default()
+    };
     let answer = matched.call(input, &Direct).await;
-    let mut body = respond(answer, "r", StreamOptions { heartbeat: Duration::from_secs(15) }).into_body();
+    let mut body = respond(
+        answer,
+        "r",
+        StreamOptions {
+            heartbeat: Duration::from_secs(15),
+        },
+    )
+    .into_body();
     let mut next = async || body.frame().await.unwrap().unwrap().into_data().unwrap();
     assert_eq!(next().await, "data: {\"name\":\"only\"}\n\n");
     assert_eq!(next().await, ": heartbeat\n\n");
@@ -58,14 +77,25 @@ async fn a_quiet_stream_sends_heartbeats() {
 
 #[tokio::test]
 async fn a_topic_takes_its_request_as_json() {
-    let topic = topics().into_iter().find(|topic| topic.rpc.name == "WatchShapes").unwrap();
-    let reply = topic.subscribe(r#"{"fromSequence": "3"}"#.into(), MetadataMap::new(), &Direct).await.unwrap();
+    let topic = topics()
+        .into_iter()
+        .find(|topic| topic.rpc.name == "WatchShapes")
+        .unwrap();
+    let reply = topic
+        .subscribe(r#"{"fromSequence": "3"}"#.into(), MetadataMap::new(), &Direct)
+        .await
+        .unwrap();
     assert_eq!(format!("{reply:?}"), "Stream");
-    let Reply::Stream(events) = reply else { panic!("a stream") };
+    let Reply::Stream(events) = reply else {
+        panic!("a stream")
+    };
     let events: Vec<_> = events.collect().await;
     assert_eq!(events[0].as_ref().unwrap().id, Some(3));
     assert_eq!(events[2].as_ref().unwrap_err().reason(), "FEED_LOST");
-    let refused = topic.subscribe(r#"{"from": 1}"#.into(), MetadataMap::new(), &Direct).await.unwrap_err();
+    let refused = topic
+        .subscribe(r#"{"from": 1}"#.into(), MetadataMap::new(), &Direct)
+        .await
+        .unwrap_err();
     assert_eq!(refused.reason(), "UNKNOWN_FIELD");
     let whole = topic.subscribe("".into(), MetadataMap::new(), &Direct).await.unwrap();
     assert!(!format!("{:?}", respond(Ok(whole), "r", STREAMS)).is_empty());
