@@ -97,7 +97,7 @@ impl Walk {
             .ok()
             .and_then(|size| rest.get(..size))
             .ok_or("the file ends within a batch")?;
-        let chain = batch::check(&header, whole)?;
+        batch::check(&header, whole)?;
         if header.first != self.next || header.count == 0 {
             return Err("a batch has the wrong sequence");
         }
@@ -108,7 +108,7 @@ impl Walk {
             return Err("a batch has an impossible epoch");
         }
         self.next = header.next();
-        self.chain = chain;
+        self.chain = batch::chain_of(whole);
         self.epoch = header.epoch;
         self.batches += 1;
         Ok(BatchSize {
