@@ -320,31 +320,3 @@ async fn streams_are_chosen_while_connected() {
         assert!(refused.is_err(), "{path}");
     }
 }
-
-#[tokio::test]
-async fn connections_and_streams_are_bounded() {
-    let folder = tempfile::tempdir().unwrap();
-    let bounds = exchange::Config {
-        max_connections: 1,
-        max_streams: 2,
-        ..config()
-    };
-    let venue = TestVenue::start(bounds, folder.path()).await;
-    let url = format!("ws://{}/ws", venue.address);
-    let mut first = venue.socket("/ws/btcusdt@trade/ethusdt@trade").await;
-    let more = first
-        .ask(json!({"method": "SUBSCRIBE", "params": ["solusdt@trade"], "id": 1}))
-        .await;
-    assert_eq!(more["error"]["code"], 2);
-    assert!(tokio_tungstenite::connect_async(&url).await.is_err());
-    assert!(
-        tokio_tungstenite::connect_async(format!("ws://{}/ws-api/v3", venue.address))
-            .await
-            .is_err()
-    );
-    assert!(
-        tokio_tungstenite::connect_async(format!("{url}/btcusdt@trade/ethusdt@trade/solusdt@trade"))
-            .await
-            .is_err()
-    );
-}

@@ -16,19 +16,31 @@ fn bed(folder: &Path) -> (Bed, Clock) {
 }
 
 fn config(folder: &Path) -> Config {
-    Config { listen: "127.0.0.1:0".to_owned(), accounts_dir: folder.join("keys"), ..common::config() }
+    Config {
+        listen: "127.0.0.1:0".to_owned(),
+        accounts_dir: folder.join("keys"),
+        ..common::config()
+    }
 }
 
 fn request<T>(message: T, token: &str) -> Request<T> {
     let mut request = Request::new(message);
-    request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    request
+        .metadata_mut()
+        .insert("authorization", format!("Bearer {token}").parse().unwrap());
     request
 }
 
 async fn page(bed: &Bed, token: &str, size: i32, after: &str) -> Result<ListVenueAccountsResponse, Status> {
     let mut client = ExchangeServiceClient::new(bed.channels("gateway").to(NAME));
-    let asked = ListVenueAccountsRequest { page_size: size, page_token: after.to_owned() };
-    client.list_venue_accounts(request(asked, token)).await.map(tonic::Response::into_inner)
+    let asked = ListVenueAccountsRequest {
+        page_size: size,
+        page_token: after.to_owned(),
+    };
+    client
+        .list_venue_accounts(request(asked, token))
+        .await
+        .map(tonic::Response::into_inner)
 }
 
 #[tokio::test]
@@ -47,20 +59,40 @@ async fn operators_see_the_market_and_a_restart_keeps_the_accounts() {
             bed.users.token(&clock, "vera", &["viewer"], &["*"]),
         );
         let mut client = ExchangeServiceClient::new(bed.channels("gateway").to(NAME));
-        let market = client.get_market(request(GetMarketRequest {}, &viewer)).await.unwrap().into_inner();
+        let market = client
+            .get_market(request(GetMarketRequest {}, &viewer))
+            .await
+            .unwrap()
+            .into_inner();
         assert_eq!((market.symbols, market.seed, market.orders), (3, 1, 0));
         assert_eq!(market.time.and_then(|time| time.as_micros()), Some(common::START));
 
         let all = page(&bed, &risk, 0, "").await.unwrap();
         assert_eq!((all.accounts.len(), all.next_page_token.as_str()), (2, ""));
-        let usdt = all.accounts[0].balances.iter().find(|balance| balance.asset == "USDT").unwrap();
-        assert_eq!((usdt.free.as_str(), usdt.locked.as_str()), ("1000000.00000000", "0.00000000"));
+        let usdt = all.accounts[0]
+            .balances
+            .iter()
+            .find(|balance| balance.asset == "USDT")
+            .unwrap();
+        assert_eq!(
+            (usdt.free.as_str(), usdt.locked.as_str()),
+            ("1000000.00000000", "0.00000000")
+        );
         let first = page(&bed, &risk, 1, "").await.unwrap();
         let second = page(&bed, &risk, 1, &first.next_page_token).await.unwrap();
-        assert_eq!((first.accounts[0].name.as_str(), second.accounts[0].name.as_str()), ("alice", "bob"));
+        assert_eq!(
+            (first.accounts[0].name.as_str(), second.accounts[0].name.as_str()),
+            ("alice", "bob")
+        );
         assert_eq!(second.next_page_token, "");
-        assert_eq!(page(&bed, &risk, -1, "").await.unwrap_err().code(), Code::InvalidArgument);
-        assert_eq!(page(&bed, &viewer, 0, "").await.unwrap_err().code(), Code::PermissionDenied);
+        assert_eq!(
+            page(&bed, &risk, -1, "").await.unwrap_err().code(),
+            Code::InvalidArgument
+        );
+        assert_eq!(
+            page(&bed, &viewer, 0, "").await.unwrap_err().code(),
+            Code::PermissionDenied
+        );
         seen.push(all);
         let left = bed.shutdown().stop(std::time::Duration::from_secs(5)).await;
         assert!(left.is_empty(), "life {life}: {left:?}");
@@ -77,8 +109,22 @@ async fn what_cannot_work_is_refused_at_the_start() {
     let good = config(folder.path());
     let (bed, _) = bed(folder.path());
     let table = [
-        (Config { symbols: 0, ..good.clone() }, "CONFIG_OUT_OF_BOUNDS", "exchange.symbols"),
-        (Config { listen: "nowhere".to_owned(), ..good.clone() }, "CONFIG_OUT_OF_BOUNDS", "exchange.listen"),
+        (
+            Config {
+                symbols: 0,
+                ..good.clone()
+            },
+            "CONFIG_OUT_OF_BOUNDS",
+            "exchange.symbols",
+        ),
+        (
+            Config {
+                listen: "nowhere".to_owned(),
+                ..good.clone()
+            },
+            "CONFIG_OUT_OF_BOUNDS",
+            "exchange.listen",
+        ),
     ];
     for (config, reason, word) in table {
         let refused = exchange::build(config, bed.deps(NAME)).await.err().unwrap();

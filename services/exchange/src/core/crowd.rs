@@ -19,7 +19,7 @@ pub const MAKERS: usize = 3;
 pub const SLOTS: usize = 8;
 
 /// Actions a second of a symbol of activity 1 at scale 1.
-const ACTIONS_PER_SECOND: f64 = 19.0;
+const ACTIONS_PER_SECOND: f64 = 14.5;
 
 /// How many passers' orders may rest in a symbol.
 const PASSERS: usize = 24;

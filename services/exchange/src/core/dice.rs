@@ -28,7 +28,7 @@ impl Dice {
         if n == 0 {
             0
         } else {
-            (self.0.next_u32() as u64 * n as u64 >> 32) as usize
+            ((u64::from(self.0.next_u32()) * n as u64) >> 32) as usize
         }
     }
 

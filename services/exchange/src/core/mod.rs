@@ -14,6 +14,7 @@ pub mod market;
 pub mod order;
 pub mod past;
 pub mod terms;
+mod trading;
 pub mod units;
 pub mod value;
 pub mod venue;

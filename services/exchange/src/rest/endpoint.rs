@@ -20,6 +20,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+/// How long a request body may take to arrive.
+const BODY_TIME: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// What the surface stands on.
 pub struct Api {
     /// The venue.
@@ -242,7 +245,11 @@ async fn handle(
         .get("x-mbx-apikey")
         .map(|value| value.to_str().unwrap_or_default().to_owned());
     let query = request.uri().query().unwrap_or_default().to_owned();
-    let body = axum::body::to_bytes(request.into_body(), api.max_body_bytes).await;
+    let body = tokio::time::timeout(BODY_TIME, axum::body::to_bytes(request.into_body(), api.max_body_bytes)).await;
+    let body = body.map_err(|_| ApiError {
+        status: 408,
+        ..ApiError::bad(-1007, "Timeout waiting for the request body.")
+    })?;
     let body = body.map_err(|_| ApiError {
         status: 413,
         ..ApiError::bad(-1101, "Request body is too large.")

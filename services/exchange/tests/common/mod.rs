@@ -1,6 +1,12 @@
 //! A venue on a port of its own, with a manual clock, and a client that signs.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part of the harness")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "each test file uses its part of the harness"
+)]
 
 use async_trait::async_trait;
 use exchange::Config;
