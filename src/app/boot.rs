@@ -136,6 +136,8 @@ struct Boot {
 
 impl Boot {
     fn prepare(config: AppConfig, clock: Clock, chance: Chance, names: &[String]) -> Result<(Boot, Failures)> {
+        // Before anything is measured.
+        telemetry::metrics();
         let keys = config.keys_folder();
         create_folder(&config.data_dir, "mesh.data_dir")?;
         create_folder(&keys, "mesh.keys_dir")?;

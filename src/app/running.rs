@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use super::readiness::Readiness;
 use super::shutdown::{Failures, Shutdown};
@@ -116,17 +117,25 @@ impl Running {
     ///
     /// # Errors
     /// The failure of the task.
-    pub async fn run_until_signal(mut self) -> Result<()> {
-        let mut signals = Signals::new()?;
+    pub async fn run_until_signal(self) -> Result<()> {
+        let stop = CancellationToken::new();
+        let watching = tokio::spawn(Signals::new()?.watch(stop.clone()));
+        let ended = self.run_until(stop.cancelled_owned()).await;
+        watching.abort();
+        ended
+    }
+
+    /// Serves until `stop` is over, or until a task fails; then ends in good order.
+    ///
+    /// # Errors
+    /// The failure of the task.
+    pub async fn run_until(mut self, stop: impl Future<Output = ()>) -> Result<()> {
         let failure = tokio::select! {
-            () = signals.next() => None,
+            () = stop => None,
             failure = self.failed() => Some(failure),
         };
         tracing::info!("draining");
-        tokio::select! {
-            () = self.shutdown() => {}
-            () = signals.next() => std::process::exit(INTERRUPTED),
-        }
+        self.shutdown().await;
         failure.map_or(Ok(()), Err)
     }
 
@@ -170,6 +179,14 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
             terminate: signal(SignalKind::terminate()).map_err(failed)?,
         })
+    }
+
+    /// The first signal stops; the second does not wait for that.
+    async fn watch(mut self, stop: CancellationToken) {
+        self.next().await;
+        stop.cancel();
+        self.next().await;
+        std::process::exit(INTERRUPTED);
     }
 
     async fn next(&mut self) {

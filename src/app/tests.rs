@@ -240,7 +240,7 @@ async fn a_port_in_use_is_one_clear_error() {
     add_risk(&mut grpc);
     let error = grpc.start().await.err().unwrap();
     assert_eq!((error.reason(), exit_code(&error)), ("PORT_IN_USE", 2));
-    assert_eq!(error.context()["key"], "ports.risk");
+    assert_eq!(error.context()["key"], "mesh.ports.risk");
     let mut http = app(config(folder.path()));
     let address = taken.local_addr().unwrap();
     http.add("risk", move |deps| async move {
@@ -259,7 +259,7 @@ async fn what_does_not_fit_is_named_before_anything_runs() {
     let error = app(config(&file.join("data"))).start().await.err().unwrap();
     assert_eq!(
         (error.reason(), error.context()["key"].as_str()),
-        ("FOLDER_UNUSABLE", "data_dir")
+        ("FOLDER_UNUSABLE", "mesh.data_dir")
     );
     let peers = BTreeMap::from([("risk".to_owned(), vec!["nowhere".to_owned()])]);
     let error = app(AppConfig {
@@ -270,7 +270,7 @@ async fn what_does_not_fit_is_named_before_anything_runs() {
     .await
     .err()
     .unwrap();
-    assert_eq!(error.context()["key"], "peers.risk");
+    assert_eq!(error.context()["key"], "mesh.peers.risk");
     let mut refusing = app(config(folder.path()));
     add_monitoring(&mut refusing);
     refusing.add("risk", |_| async {
@@ -337,6 +337,15 @@ async fn a_failed_task_ends_the_process_with_its_error() {
     let running = app.start().await.unwrap();
     let error = running.run_until_signal().await.unwrap_err();
     assert_eq!((error.reason(), exit_code(&error)), ("FSYNC_FAILED", 1));
+}
+
+#[tokio::test]
+async fn a_process_that_is_told_to_stop_ends_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut app = app(config(folder.path()));
+    add_monitoring(&mut app);
+    let running = app.start().await.unwrap();
+    running.run_until(std::future::ready(())).await.unwrap();
 }
 
 #[tokio::test]

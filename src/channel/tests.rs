@@ -65,7 +65,8 @@ impl Server {
     }
 
     fn on(listener: TcpListener, answer: impl Fn(usize) -> Response<Body> + Send + Sync + 'static) -> Server {
-        let (seen, bodies): (Arc<Mutex<Vec<HeaderMap>>>, Arc<Mutex<Vec<Bytes>>>) = Default::default();
+        let seen: Arc<Mutex<Vec<HeaderMap>>> = Arc::default();
+        let bodies: Arc<Mutex<Vec<Bytes>>> = Arc::default();
         let (answer, number) = (Arc::new(answer), Arc::new(AtomicUsize::new(0)));
         let (seen_there, bodies_there) = (seen.clone(), bodies.clone());
         let service = LocalService::new(move |request: Request<Body>| {

@@ -220,7 +220,7 @@ impl Verifier {
         let kid = header
             .kid
             .ok_or_else(|| refused("TOKEN_MALFORMED", "the token names no key"))?;
-        let key = self.key(&kid)?;
+        let key = self.with_key(&kid, PublicKey::clone)?;
         let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding_key(), &self.0.validation)
             .map_err(|error| refused("TOKEN_INVALID", format!("the token does not verify: {error}")))?
             .claims;
@@ -235,7 +235,7 @@ impl Verifier {
 
     /// What can change while a token is remembered: its key, its revocation, its expiry.
     fn check_still_valid(&self, verified: &Verified) -> Result<()> {
-        self.key(&verified.kid)?;
+        self.with_key(&verified.kid, |_| ())?;
         let principal = &verified.principal;
         let now = self.0.clock.now_micros();
         if principal.expires_at_micros + self.leeway_micros() <= now {
@@ -256,13 +256,12 @@ impl Verifier {
         Ok(())
     }
 
-    fn key(&self, kid: &str) -> Result<PublicKey> {
+    fn with_key<T>(&self, kid: &str, read: impl FnOnce(&PublicKey) -> T) -> Result<T> {
         let state = self.0.state.read();
         if let Some(key) = state.trusted.get(kid) {
-            return Ok(key.clone());
+            return Ok(read(key));
         }
         let Some(key) = state.fetched.get(kid) else {
-            drop(state);
             self.0.unknown_key.notify_one();
             return Err(refused(KEY_UNKNOWN, "the token's key is not known"));
         };
@@ -275,7 +274,7 @@ impl Verifier {
             let message = "the keys are too old to verify tokens with";
             return Err(Error::unavailable("KEYS_TOO_OLD", message).with("age_s", age.as_secs()));
         }
-        Ok(key.clone())
+        Ok(read(key))
     }
 
     fn cached(&self, hash: &[u8; 32]) -> Option<Arc<Verified>> {

@@ -18,7 +18,7 @@ impl Static {
     /// A registry of `host:port` addresses.
     ///
     /// # Errors
-    /// `Invalid` naming the config key `peers.<service>` whose address is not `host:port`.
+    /// `Invalid` naming the config key `mesh.peers.<service>` whose address is not `host:port`.
     pub fn new(peers: &BTreeMap<String, Vec<String>>) -> Result<Static> {
         let services = peers
             .iter()
@@ -45,8 +45,8 @@ fn check(service: &str, address: &str) -> Result<()> {
     if well_formed {
         return Ok(());
     }
-    let message = format!("peers.{service}: '{address}' is not host:port");
-    Err(Error::invalid("CONFIG_BAD_ADDRESS", message).with("key", format!("peers.{service}")))
+    let message = format!("mesh.peers.{service}: '{address}' is not host:port");
+    Err(Error::invalid("CONFIG_BAD_ADDRESS", message).with("key", format!("mesh.peers.{service}")))
 }
 
 impl Registry for Static {
@@ -86,7 +86,7 @@ mod tests {
             "me@risk:1",
         ] {
             let refusal = Static::new(&peers(address)).err().unwrap();
-            assert_eq!(refusal.context()["key"], "peers.risk", "{address}");
+            assert_eq!(refusal.context()["key"], "mesh.peers.risk", "{address}");
         }
     }
 }

@@ -104,6 +104,7 @@ struct Bench {
 
 impl Bench {
     async fn start(config: ServerConfig) -> Bench {
+        telemetry::metrics();
         let (clock, _) = Clock::manual(1_000_000_000_000_000);
         let chance = Chance::seeded(1);
         let folder = tempfile::tempdir().unwrap();
