@@ -187,10 +187,13 @@ async fn a_cursor_moves_forward_only() {
     }
 }
 
+/// What a producer answers to one subscription.
+type Step = Vec<Result<u64>>;
+
 /// What a producer does at each subscription, in turn; at the last one it gives everything.
 #[derive(Clone)]
 struct Script {
-    steps: Arc<Mutex<VecDeque<Vec<Result<u64, Error>>>>>,
+    steps: Arc<Mutex<VecDeque<Step>>>,
     asked: Arc<Mutex<Vec<u64>>>,
     total: u64,
 }
@@ -260,7 +263,7 @@ struct Outcome {
     rolled_back: u32,
 }
 
-async fn consume(store: &Store, steps: Vec<Vec<Result<u64, Error>>>, fail_at: Option<(u64, Error)>) -> Outcome {
+async fn consume(store: &Store, steps: Vec<Step>, fail_at: Option<(u64, Error)>) -> Outcome {
     let script = Script {
         steps: Arc::new(Mutex::new(steps.into())),
         asked: Arc::default(),
