@@ -18,8 +18,12 @@ use std::time::Duration;
 
 const SEEDS: u64 = 1_000;
 
-/// After the tape's end faults stop, and books have this long to recover.
-const RECOVERY: Duration = Duration::from_secs(8);
+/// After the tape's end faults stop, and books have this long to recover: a stream that lost the last diff of a quiet
+/// symbol is found out after one quiet bound (10 s), and connected again after another.
+const RECOVERY: Duration = Duration::from_secs(30);
+
+/// Frames that were held back have come by then.
+const STRAGGLERS: Duration = Duration::from_secs(2);
 
 const TICK: Duration = Duration::from_millis(250);
 
@@ -69,12 +73,24 @@ impl Tally {
 /// What comes to the feed, in order of time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
-    Frame { text: String },
+    Frame {
+        text: String,
+    },
     Disconnected,
     Opened,
-    SnapshotTaken { place: usize, connection: u64, takes: Duration },
-    SnapshotArrives { place: usize, connection: u64, taken: Duration },
-    SnapshotFailed { place: usize },
+    SnapshotTaken {
+        place: usize,
+        connection: u64,
+        takes: Duration,
+    },
+    SnapshotArrives {
+        place: usize,
+        connection: u64,
+        taken: Duration,
+    },
+    SnapshotFailed {
+        place: usize,
+    },
     Tick,
 }
 
@@ -107,7 +123,10 @@ fn instrument(symbol: &domain::Symbol) -> Instrument {
 
 impl<'a> World<'a> {
     fn new(tape: &'a Tape, seed: u64, limit: usize) -> Self {
-        let config = Config { snapshot_retry_ms: 2_000, ..Config::default() };
+        let config = Config {
+            snapshot_retry_ms: 2_000,
+            ..Config::default()
+        };
         let instruments = tape.truths.iter().map(|truth| instrument(&truth.symbol)).collect();
         Self {
             tape,
@@ -118,7 +137,10 @@ impl<'a> World<'a> {
             connection: 0,
             pending: vec![false; tape.truths.len()],
             limit,
-            tally: Tally { runs: 1, ..Tally::default() },
+            tally: Tally {
+                runs: 1,
+                ..Tally::default()
+            },
         }
     }
 
@@ -177,16 +199,22 @@ impl<'a> World<'a> {
                 break;
             }
             self.take(event, now);
+            if now > self.tape.end() + STRAGGLERS && self.all_live() {
+                break;
+            }
         }
         let places = 0..self.tape.truths.len();
-        for place in places.clone() {
+        for place in places {
             self.check(place, true);
         }
-        let is_live = |place| self.market.state(place).sync.state() == BookState::Live;
-        self.tally.live_at_end = u64::from(places.into_iter().all(is_live));
+        self.tally.live_at_end = u64::from(self.all_live());
         let totals = self.market.totals();
         (self.tally.applied, self.tally.gaps) = (totals.counters.applied, totals.counters.gaps);
         self.tally
+    }
+
+    fn all_live(&self) -> bool {
+        (0..self.pending.len()).all(|place| self.market.state(place).sync.state() == BookState::Live)
     }
 
     fn take(&mut self, event: Event, now: Duration) {
@@ -206,10 +234,25 @@ impl<'a> World<'a> {
                     self.act(place, todo, now);
                 }
             }
-            Event::SnapshotTaken { place, connection, takes } => {
-                self.push(now + takes, Event::SnapshotArrives { place, connection, taken: now });
+            Event::SnapshotTaken {
+                place,
+                connection,
+                takes,
+            } => {
+                self.push(
+                    now + takes,
+                    Event::SnapshotArrives {
+                        place,
+                        connection,
+                        taken: now,
+                    },
+                );
             }
-            Event::SnapshotArrives { place, connection, taken } => {
+            Event::SnapshotArrives {
+                place,
+                connection,
+                taken,
+            } => {
                 self.pending[place] = false;
                 self.tally.snapshots += 1;
                 let snapshot = self.tape.truths[place].snapshot(taken, self.limit);
@@ -238,7 +281,7 @@ impl<'a> World<'a> {
                     .collect();
                 let todo = self.market.diff(place, diff, now);
                 self.check_levels(place, &levels);
-                let is_full = self.random.random_range(0..16) == 0;
+                let is_full = self.random.random_range(0..64) == 0;
                 self.check(place, is_full);
                 self.act(place, todo, now);
             }
@@ -263,7 +306,14 @@ impl<'a> World<'a> {
                     self.push(now + way + back, Event::SnapshotFailed { place });
                 } else {
                     let connection = self.connection;
-                    self.push(now + way, Event::SnapshotTaken { place, connection, takes: back });
+                    self.push(
+                        now + way,
+                        Event::SnapshotTaken {
+                            place,
+                            connection,
+                            takes: back,
+                        },
+                    );
                 }
             }
             Some(Request::Reconnect) => {
@@ -284,7 +334,12 @@ impl<'a> World<'a> {
         let book = state.sync.book().unwrap();
         for (side, price) in levels {
             if let Some(quantity) = book.quantity_at(*side, *price) {
-                assert_eq!(Some(quantity), truth.quantity_at(*side, *price), "at update {}", state.sync.update_id());
+                assert_eq!(
+                    Some(quantity),
+                    truth.quantity_at(*side, *price),
+                    "at update {}",
+                    state.sync.update_id()
+                );
             }
         }
     }
@@ -296,13 +351,23 @@ impl<'a> World<'a> {
             return;
         }
         let id = state.sync.update_id();
-        let truth = self.tape.truths[place].books.get(&id).expect("a LIVE book is at an id of the venue");
+        let truth = self.tape.truths[place]
+            .books
+            .get(&id)
+            .expect("a LIVE book is at an id of the venue");
         let book = state.sync.book().unwrap();
         assert!(!book.is_crossed());
-        assert_eq!((book.best_bid(), book.best_ask()), (truth.best_bid(), truth.best_ask()), "at update {id}");
+        assert_eq!(
+            (book.best_bid(), book.best_ask()),
+            (truth.best_bid(), truth.best_ask()),
+            "at update {id}"
+        );
         self.tally.live_checks += 1;
         if is_full {
-            assert!(known::agree(book, truth), "place {place} differs from the replay at update {id}");
+            assert!(
+                known::agree(book, truth),
+                "place {place} differs from the replay at update {id}"
+            );
             self.tally.full_checks += 1;
         }
     }
@@ -310,7 +375,12 @@ impl<'a> World<'a> {
 
 fn prove(name: &str, total: Tally) {
     println!("{name}: {total:?}");
-    assert!(total.live_at_end * 100 >= total.runs * 99, "{name}: LIVE at the end in {} of {}", total.live_at_end, total.runs);
+    assert!(
+        total.live_at_end * 100 >= total.runs * 99,
+        "{name}: LIVE at the end in {} of {}",
+        total.live_at_end,
+        total.runs
+    );
     for (what, count) in [
         ("dropped", total.dropped),
         ("repeated", total.repeated),
@@ -325,27 +395,43 @@ fn prove(name: &str, total: Tally) {
     }
 }
 
+/// Runs every seed, on two threads.
+fn all_seeds(run: impl Fn(u64) -> Tally + Sync) -> Tally {
+    let halves = std::thread::scope(|scope| {
+        let run = &run;
+        let half = move |odd: u64| {
+            let mut total = Tally::default();
+            (0..SEEDS)
+                .filter(|seed| seed % 2 == odd)
+                .for_each(|seed| total.add(&run(seed)));
+            total
+        };
+        [0, 1]
+            .map(|odd| scope.spawn(move || half(odd)))
+            .map(|half| half.join().unwrap())
+    });
+    let mut total = halves[0];
+    total.add(&halves[1]);
+    total
+}
+
+/// Snapshots of a seed: whole books for some, cut off for most. What lies beyond is unknown, never shown as absent.
+fn limit_of(seed: u64, cut_off: usize) -> usize {
+    if seed / 2 % 8 == 0 { 5_000 } else { cut_off }
+}
+
 #[test]
 fn a_damaged_recording_never_shows_a_wrong_book_as_live() {
     let Some(folder) = recorded_folder() else { return };
     let tape = recorded_tape(&folder);
-    let mut total = Tally::default();
-    for seed in 0..SEEDS {
-        total.add(&World::new(&tape, seed, 5_000).run());
-    }
+    let total = all_seeds(|seed| World::new(&tape, seed, limit_of(seed, 100)).run());
     prove("recorded", total);
 }
 
 #[test]
 fn a_damaged_long_tape_never_shows_a_wrong_book_as_live() {
-    let tapes: Vec<Tape> = (0..10).map(|seed| generated_tape(seed, 3, 400)).collect();
-    let mut total = Tally::default();
-    for seed in 0..SEEDS {
-        // Whole books, and snapshots that are cut off: what lies beyond is unknown, and never shown as absent.
-        let limit = if seed % 2 == 0 { 5_000 } else { 25 };
-        let tape = &tapes[seed as usize % tapes.len()];
-        total.add(&World::new(tape, seed, limit).run());
-    }
+    let tapes: Vec<Tape> = (0..4).map(|seed| generated_tape(seed, 3, 250)).collect();
+    let total = all_seeds(|seed| World::new(&tapes[seed as usize % tapes.len()], seed, limit_of(seed, 25)).run());
     prove("generated", total);
 }
 
@@ -355,7 +441,12 @@ fn an_undamaged_tape_has_no_gap() {
     let mut world = World::new(&tape, 1, 5_000);
     world.push(Duration::ZERO, Event::Opened);
     for frame in &tape.frames {
-        world.push(frame.at + Duration::from_millis(5), Event::Frame { text: frame.text.clone() });
+        world.push(
+            frame.at + Duration::from_millis(5),
+            Event::Frame {
+                text: frame.text.clone(),
+            },
+        );
     }
     while let Some(Reverse((now, _, event))) = world.events.pop() {
         world.take(event, now);

@@ -24,7 +24,9 @@ fn replay(symbol: &str, snapshot: &str, frames: &[String]) -> (i64, Book) {
     book.apply_snapshot(depth.bids, depth.asks, 1_000);
     let mut last_id = depth.last_update_id;
     for text in frames {
-        let Ok(Frame::Depth { symbol: named, diff }) = frame::parse(text) else { continue };
+        let Ok(Frame::Depth { symbol: named, diff }) = frame::parse(text) else {
+            continue;
+        };
         if named != symbol || diff.last_id <= last_id {
             continue;
         }
@@ -55,7 +57,9 @@ async fn every_recorded_snapshot_bridges_and_no_book_is_ever_crossed() {
     };
     let folder = std::path::PathBuf::from(folder).join("binance");
     let stream = std::fs::read_to_string(folder.join("stream.log")).unwrap();
-    let lines = stream.lines().filter(|line| line.starts_with(|start: char| start.is_ascii_digit()));
+    let lines = stream
+        .lines()
+        .filter(|line| line.starts_with(|start: char| start.is_ascii_digit()));
     let frames: Vec<String> = lines.map(|line| line.split_once(": ").unwrap().1.to_owned()).collect();
     let answers = std::fs::read_to_string(folder.join("rest-depth.log")).unwrap();
     let mut snapshots = BTreeMap::new();
@@ -70,17 +74,26 @@ async fn every_recorded_snapshot_bridges_and_no_book_is_ever_crossed() {
     *venue.script.depth.lock().unwrap() = snapshots.clone();
     *venue.script.on_connect.lock().unwrap() = frames.clone();
 
-    let mut running = run(data::Config { first_snapshot_levels: 1_000, ..venue.config() }).await;
+    let mut running = run(data::Config {
+        first_snapshot_levels: 1_000,
+        ..venue.config()
+    })
+    .await;
     running.readiness.ready().await;
     let mut truths: BTreeMap<String, (i64, Book)> = snapshots
         .iter()
         .map(|(symbol, snapshot)| (symbol.clone(), replay(symbol, snapshot, &frames)))
         .collect();
-    let request = api::StreamBooksRequest { symbols: snapshots.keys().cloned().collect(), depth: 1_000 };
+    let request = api::StreamBooksRequest {
+        symbols: snapshots.keys().cloned().collect(),
+        depth: 1_000,
+    };
     let mut books = running.client.stream_books(request).await.unwrap().into_inner();
     while !truths.is_empty() {
         let book = books.message().await.unwrap().unwrap().book.unwrap();
-        let at_the_end = truths.get(&book.symbol).is_some_and(|(last_id, _)| *last_id == book.update_id);
+        let at_the_end = truths
+            .get(&book.symbol)
+            .is_some_and(|(last_id, _)| *last_id == book.update_id);
         if !at_the_end {
             continue;
         }
@@ -89,7 +102,12 @@ async fn every_recorded_snapshot_bridges_and_no_book_is_ever_crossed() {
         assert_eq!(book.bids, levels(&truth, Side::Buy), "{}", book.symbol);
         assert_eq!(book.asks, levels(&truth, Side::Sell), "{}", book.symbol);
     }
-    let feed = running.client.get_feed(api::GetFeedRequest {}).await.unwrap().into_inner();
+    let feed = running
+        .client
+        .get_feed(api::GetFeedRequest {})
+        .await
+        .unwrap()
+        .into_inner();
     println!("recorded traffic: {feed:?}");
     assert_eq!((feed.live_books, feed.stale_books, feed.resyncing_books), (4, 0, 0));
     assert_eq!((feed.dropped_updates, feed.applied_updates, feed.gaps), (5, 172, 0));

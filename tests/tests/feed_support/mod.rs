@@ -48,9 +48,17 @@ impl Truth {
         let last_id = self.reached[known.max(1) - 1].1;
         let book = &self.books[&last_id];
         let side = |side| -> Vec<PricedQuantity> {
-            book.levels(side).take(limit).map(|level| (level.price, level.quantity)).collect()
+            book.levels(side)
+                .take(limit)
+                .map(|level| (level.price, level.quantity))
+                .collect()
         };
-        Snapshot { last_id, limit, bids: side(Side::Buy), asks: side(Side::Sell) }
+        Snapshot {
+            last_id,
+            limit,
+            bids: side(Side::Buy),
+            asks: side(Side::Sell),
+        }
     }
 }
 
@@ -87,13 +95,18 @@ pub fn recorded_snapshots(folder: &std::path::Path) -> BTreeMap<String, String> 
 pub fn recorded_frames(folder: &std::path::Path) -> Vec<TimedFrame> {
     let text = std::fs::read_to_string(folder.join("stream.log")).unwrap();
     let mut first = None;
-    let lines = text.lines().filter(|line| line.starts_with(|start: char| start.is_ascii_digit()));
+    let lines = text
+        .lines()
+        .filter(|line| line.starts_with(|start: char| start.is_ascii_digit()));
     lines
         .map(|line| {
             let (time, json) = line.split_once(": ").unwrap();
             let seconds: f64 = time.parse().unwrap();
             let at = Duration::from_secs_f64(seconds - *first.get_or_insert(seconds));
-            TimedFrame { at, text: json.to_owned() }
+            TimedFrame {
+                at,
+                text: json.to_owned(),
+            }
         })
         .collect()
 }
@@ -117,10 +130,15 @@ fn truth_of(symbol: Symbol, snapshot: &Snapshot, frames: &[TimedFrame]) -> Truth
     let mut book = Book::new();
     book.apply_snapshot(snapshot.bids.clone(), snapshot.asks.clone(), snapshot.limit);
     let mut last_id = snapshot.last_id;
-    let mut truth =
-        Truth { symbol, books: BTreeMap::from([(last_id, book.clone())]), reached: vec![(Duration::ZERO, last_id)] };
+    let mut truth = Truth {
+        symbol,
+        books: BTreeMap::from([(last_id, book.clone())]),
+        reached: vec![(Duration::ZERO, last_id)],
+    };
     for frame in frames {
-        let Ok(Frame::Depth { symbol, diff }) = frame::parse(&frame.text) else { continue };
+        let Ok(Frame::Depth { symbol, diff }) = frame::parse(&frame.text) else {
+            continue;
+        };
         if symbol != truth.symbol.as_str() || diff.last_id <= last_id {
             continue;
         }
@@ -145,9 +163,17 @@ fn apply(book: &mut Book, diff: &Diff) {
 /// A long tape of random books: a frame of one to five updates every 100 ms a symbol, about a middle that wanders.
 pub fn generated_tape(seed: u64, symbols: usize, frames: usize) -> Tape {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let mut tape = Tape { frames: Vec::new(), truths: Vec::new() };
+    let mut tape = Tape {
+        frames: Vec::new(),
+        truths: Vec::new(),
+    };
     for index in 0..symbols {
-        generate(&mut tape, Symbol::parse(&format!("SYM{index}USDT")).unwrap(), frames, &mut random);
+        generate(
+            &mut tape,
+            Symbol::parse(&format!("SYM{index}USDT")).unwrap(),
+            frames,
+            &mut random,
+        );
     }
     tape.frames.sort_by_key(|frame| frame.at);
     tape
@@ -161,12 +187,16 @@ fn generate(tape: &mut Tape, symbol: Symbol, frames: usize, random: &mut ChaCha8
     let mut middle: i64 = 10_000;
     let mut id: i64 = random.random_range(1..1_000_000_000);
     let mut book = Book::new();
-    let side = |away: i64| (0..40).map(move |level| (price(10_000 + away * (1 + level * 2)), Quantity::parse("1").unwrap()));
+    let side =
+        |away: i64| (0..40).map(move |level| (price(10_000 + away * (1 + level * 2)), Quantity::parse("1").unwrap()));
     book.apply_snapshot(side(-1), side(1), usize::MAX);
-    let mut truth =
-        Truth { symbol: symbol.clone(), books: BTreeMap::from([(id, book.clone())]), reached: vec![(Duration::ZERO, id)] };
+    let mut truth = Truth {
+        symbol: symbol.clone(),
+        books: BTreeMap::from([(id, book.clone())]),
+        reached: vec![(Duration::ZERO, id)],
+    };
     for frame in 0..frames {
-        let at = Duration::from_millis(100 * frame as u64 + random.random_range(0..90));
+        let at = Duration::from_millis(50 + 100 * frame as u64 + random.random_range(0..90));
         let first_id = id + 1;
         let mut touched: BTreeMap<(bool, i64), Quantity> = BTreeMap::new();
         for step in 0..random.random_range(1..=5u64) {
@@ -177,7 +207,9 @@ fn generate(tape: &mut Tape, symbol: Symbol, frames: usize, random: &mut ChaCha8
                 id += 1;
             }
             truth.books.insert(id, book.clone());
-            truth.reached.push((at - Duration::from_millis(10) + Duration::from_millis(step), id));
+            truth
+                .reached
+                .push((at - Duration::from_millis(10) + Duration::from_millis(step), id));
         }
         let levels = |bid: bool| {
             let side = touched.iter().filter(|((is_bid, _), _)| *is_bid == bid);
@@ -192,7 +224,10 @@ fn generate(tape: &mut Tape, symbol: Symbol, frames: usize, random: &mut ChaCha8
             levels(true),
             levels(false),
         );
-        tape.frames.push(TimedFrame { at: at + Duration::from_millis(10), text });
+        tape.frames.push(TimedFrame {
+            at: at + Duration::from_millis(10),
+            text,
+        });
     }
     tape.truths.push(truth);
 }
@@ -203,13 +238,26 @@ fn update(book: &Book, middle: &mut i64, random: &mut ChaCha8Rng) -> Vec<(bool, 
         *middle = (*middle + random.random_range(-3..=3i64)).clamp(5_000, 15_000);
         let bound = price(*middle);
         let ticks = |price: Price| price.ticks("0.01".parse().unwrap()).unwrap();
-        let bids = book.levels(Side::Buy).take_while(|level| level.price >= bound).map(|level| (true, ticks(level.price)));
-        let asks = book.levels(Side::Sell).take_while(|level| level.price <= bound).map(|level| (false, ticks(level.price)));
-        return bids.chain(asks).map(|(is_bid, ticks)| (is_bid, ticks, Quantity::ZERO)).collect();
+        let bids = book
+            .levels(Side::Buy)
+            .take_while(|level| level.price >= bound)
+            .map(|level| (true, ticks(level.price)));
+        let asks = book
+            .levels(Side::Sell)
+            .take_while(|level| level.price <= bound)
+            .map(|level| (false, ticks(level.price)));
+        return bids
+            .chain(asks)
+            .map(|(is_bid, ticks)| (is_bid, ticks, Quantity::ZERO))
+            .collect();
     }
     let is_bid = random.random_bool(0.5);
     let distance = random.random_range(1..60i64);
     let ticks = if is_bid { *middle - distance } else { *middle + distance };
-    let quantity = if random.random_range(0..5) < 2 { 0 } else { random.random_range(1..500u32) };
+    let quantity = if random.random_range(0..5) < 2 {
+        0
+    } else {
+        random.random_range(1..500u32)
+    };
     vec![(is_bid, ticks, quantity.to_string().parse().unwrap())]
 }

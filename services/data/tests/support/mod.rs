@@ -229,7 +229,12 @@ pub async fn run_in(folder: tempfile::TempDir, config: data::Config) -> Running 
     let service = data::build(config, deps).await.unwrap();
     bed.register("data", service.routes);
     let client = MarketDataServiceClient::new(bed.channels("tester").to("data"));
-    Running { folder, bed, readiness, client }
+    Running {
+        folder,
+        bed,
+        readiness,
+        client,
+    }
 }
 
 /// Klines of a market that trades once a second.

@@ -330,7 +330,11 @@ fn a_stream_that_is_behind_stays_stale_and_is_then_dead() {
     );
     assert_ne!(sync.apply(Tick, at(20)).request, Some(Request::Reconnect));
     sync.apply(snapshot(20, 100, "99x1", "101x9"), at(20));
-    assert_eq!(sync.state(), BookState::Stale, "the same snapshot again proves nothing about the stream");
+    assert_eq!(
+        sync.state(),
+        BookState::Stale,
+        "the same snapshot again proves nothing about the stream"
+    );
     assert_eq!(sync.apply(Tick, at(21)).request, Some(Request::Reconnect));
     assert_ne!(
         sync.apply(Tick, at(22)).request,
