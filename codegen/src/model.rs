@@ -141,7 +141,7 @@ impl FieldPath {
 
     /// Whether a real oneof is on the way.
     pub(crate) fn is_in_oneof(&self) -> bool {
-        self.0.iter().any(|field| real_oneof(field))
+        self.0.iter().any(real_oneof)
     }
 }
 

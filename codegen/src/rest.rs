@@ -13,7 +13,6 @@ use crate::template::{Segment, Template};
 pub(crate) fn generate(api: &Api) -> String {
     let mut handlers = String::new();
     let mut routes = String::new();
-    let mut topics = String::new();
     for (index, rpc) in api.rpcs().into_iter().enumerate() {
         for (number, binding) in rpc.bindings.iter().enumerate() {
             let name = handler_name(rpc, number);
@@ -28,21 +27,9 @@ pub(crate) fn generate(api: &Api) -> String {
             );
         }
     }
-    for (index, rpc) in api.rpcs().into_iter().enumerate() {
-        if rpc.descriptor.is_server_streaming() && !rpc.bindings.is_empty() {
-            let name = format!("{}_topic", handler_name(rpc, 0));
-            write_topic(rpc, &name, &mut handlers);
-            let _ = writeln!(
-                topics,
-                "        Topic {{ rpc: &super::tables::METHODS[{index}], handler: {name} }},"
-            );
-        }
-    }
     format!(
-        "use crate::rest::{{Answer, Call, Parameter, Path, Route, Segment, Topic, Variable, bind, stream, unary}};\n\n\
-         /// Every route of the API.\npub fn routes() -> Vec<Route> {{\n    vec![\n{routes}    ]\n}}\n\n\
-         /// Every stream that a client may subscribe to.\npub fn topics() -> Vec<Topic> {{\n    vec![\n{topics}    ]\n}}\n\n\
-         {handlers}"
+        "use crate::rest::{{Answer, Call, Parameter, Path, Route, Segment, Variable, bind, stream, unary}};\n\n\
+         /// Every route of the API.\npub fn routes() -> Vec<Route> {{\n    vec![\n{routes}    ]\n}}\n{handlers}"
     )
 }
 
@@ -123,28 +110,13 @@ fn write_handler(rpc: &Rpc, binding: &Binding, name: &str, text: &mut String) {
         let _ = writeln!(text, "            {index} => {setter},");
     }
     text.push_str("            _ => bind::unknown(),\n        })?;\n");
-    let client = rust::client(&rpc.descriptor.parent_service());
+    let client = rust::client(rpc.descriptor.parent_service());
     let method = rust::method(rpc.descriptor.name());
     let _ = writeln!(
         text,
         "        let mut client = {client}::new(call.transport());\n        \
          let answer = client.{method}(call.request(request)).await?.into_inner();\n        {}\n    }})\n}}\n",
         answer(rpc, binding)
-    );
-}
-
-/// A stream whose whole request is one JSON document.
-fn write_topic(rpc: &Rpc, name: &str, text: &mut String) {
-    let input = rust::message(&rpc.descriptor.input());
-    let client = rust::client(&rpc.descriptor.parent_service());
-    let method = rust::method(rpc.descriptor.name());
-    let _ = writeln!(
-        text,
-        "fn {name}(call: Call) -> Answer {{\n    Box::pin(async move {{\n        \
-         let request: {input} = call.body()?.unwrap_or_default();\n        \
-         let mut client = {client}::new(call.transport());\n        \
-         let answer = client.{method}(call.request(request)).await?.into_inner();\n        {}\n    }})\n}}\n",
-        events(rpc)
     );
 }
 

@@ -2,18 +2,18 @@
 
 /// A parsed template.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Template {
+pub(crate) struct Template {
     /// The segments, in order.
-    pub segments: Vec<Segment>,
+    pub(crate) segments: Vec<Segment>,
     /// The variables, in order: field path, and the segments that it spans.
-    pub variables: Vec<Variable>,
+    pub(crate) variables: Vec<Variable>,
     /// What stands after the last colon.
-    pub verb: Option<String>,
+    pub(crate) verb: Option<String>,
 }
 
 /// One segment of a path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Segment {
+pub(crate) enum Segment {
     /// Exactly this text.
     Literal(String),
     /// Any one segment that is not empty.
@@ -24,13 +24,13 @@ pub enum Segment {
 
 /// A variable of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Variable {
+pub(crate) struct Variable {
     /// The request field, as a dotted path.
-    pub field: String,
+    pub(crate) field: String,
     /// The first segment that it takes.
-    pub first: usize,
+    pub(crate) first: usize,
     /// How many segments of the template it takes.
-    pub length: usize,
+    pub(crate) length: usize,
 }
 
 impl Template {
@@ -38,7 +38,7 @@ impl Template {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn parse(text: &str) -> Result<Template, String> {
+    pub(crate) fn parse(text: &str) -> Result<Template, String> {
         let rest = text.strip_prefix('/').ok_or("a path starts with '/'")?;
         let (path, verb) = match rest.rsplit_once(':') {
             Some((path, verb)) if !verb.contains(['}', '/']) => (path, Some(literal(verb)?)),
@@ -92,7 +92,7 @@ impl Template {
     }
 
     /// Whether the variable takes exactly one segment of any text.
-    pub fn is_single(&self, variable: &Variable) -> bool {
+    pub(crate) fn is_single(&self, variable: &Variable) -> bool {
         variable.length == 1 && self.segments[variable.first] == Segment::One
     }
 }

@@ -21,11 +21,7 @@ const DERIVED: [(&str, &str, &str); 4] = [
         "guard",
         "Wrappers of the services that authorise each decoded request before the service sees it.",
     ),
-    (
-        "",
-        "rest",
-        "A typed handler for every `google.api.http` rule, and one for every stream.",
-    ),
+    ("", "rest", "A typed handler for every `google.api.http` rule."),
     ("#[cfg(test)]", "codecs", "The JSON of every message, both ways."),
 ];
 
@@ -48,7 +44,10 @@ pub(crate) fn generate(modules: &[Module], folder: &str) -> String {
         node.file = Some(module.file_name());
         if let [top, area, version] = module.package.split('.').collect::<Vec<_>>()[..] {
             let _ = writeln!(aliases, "/// Short for `{}`.", module.package);
-            let _ = writeln!(aliases, "pub use {top}::{area}::{version} as {area};");
+            let _ = writeln!(
+                aliases,
+                "#[allow(unused_imports)]\npub use {top}::{area}::{version} as {area};"
+            );
         }
     }
     let mut text = String::new();

@@ -12,10 +12,7 @@ mod router;
 
 use std::convert::Infallible;
 
-use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{HeaderMap, HeaderValue};
-use tonic::metadata::MetadataMap;
 
 use crate::error::Result;
 use crate::policy::Method;
@@ -57,33 +54,6 @@ pub struct Route {
     pub rpc: &'static Method,
     /// Builds the request, calls, and answers.
     pub handler: fn(Call) -> Answer,
-}
-
-/// A stream that a client may subscribe to by name, with its request as one JSON document.
-#[derive(Debug, Clone, Copy)]
-pub struct Topic {
-    /// The rpc; its `path` without the leading slash, or its name, may serve as the topic's name.
-    pub rpc: &'static Method,
-    /// Reads the request from the body, calls, and answers a stream.
-    pub handler: fn(Call) -> Answer,
-}
-
-impl Topic {
-    /// Opens the stream.
-    ///
-    /// # Errors
-    /// What is wrong with the request, and what the service refuses.
-    pub async fn subscribe(&self, request_json: Bytes, metadata: MetadataMap, caller: &dyn Caller) -> Result<Reply> {
-        let json = HeaderValue::from_static("application/json");
-        let headers = HeaderMap::from_iter([(http::header::CONTENT_TYPE, json)]);
-        let input = Input {
-            query: None,
-            headers,
-            body: request_json,
-            metadata,
-        };
-        (self.handler)(Call::new(Vec::new(), input, caller.transport(self.rpc.area))).await
-    }
 }
 
 /// A parsed path template.
