@@ -2,7 +2,7 @@
 
 use super::listing::QUOTE;
 use super::market::MarketEvent;
-use super::order::{NewOrder, OrderKey, Side, Terms, TimeInForce};
+use super::order::{NewOrder, OrderKey, Side, Status, Terms, TimeInForce};
 use super::units::ONE;
 use super::venue::{self, Effects, Options, Venue};
 use proptest::prelude::*;
@@ -166,6 +166,87 @@ fn open_orders_are_bounded() {
             .cancel("nobody", 0, &OrderKey::Id(1), None, START, &mut effects)
             .is_err()
     );
+}
+
+fn far_bid(venue: &Venue, client_id: &str) -> NewOrder {
+    let price = i128::from(venue.markets()[0].last_ticks()) * venue.markets()[0].listing.tick() / 2;
+    let price = price - price % venue.markets()[0].listing.tick();
+    let terms = Terms::Limit {
+        price,
+        quantity: ONE / 100,
+        time_in_force: TimeInForce::Gtc,
+    };
+    NewOrder {
+        account: "alice".into(),
+        symbol: 0,
+        client_id: Some(client_id.into()),
+        side: Side::Buy,
+        terms,
+    }
+}
+
+#[test]
+fn only_so_many_closed_orders_and_fills_are_kept() {
+    let (mut venue, mut effects) = open(Options {
+        kept: 2,
+        ..options(1, 1)
+    });
+    for client_id in ["a", "b", "c"] {
+        let order = far_bid(&venue, client_id);
+        assert!(venue.place(&order, START, &mut effects).is_ok());
+        let key = OrderKey::Client(client_id.into());
+        assert!(venue.cancel("alice", 0, &key, None, START, &mut effects).is_ok());
+        let terms = Terms::Market { quantity: ONE / 1_000 };
+        let bought = NewOrder {
+            client_id: None,
+            terms,
+            ..order
+        };
+        assert!(venue.place(&bought, START, &mut effects).is_ok());
+    }
+    let alice = venue.ledger().account("alice").unwrap();
+    assert_eq!((alice.orders.len(), alice.fills.len()), (2, 2));
+    let found = |client_id: &str| alice.order("BTCUSDT", &OrderKey::Client(client_id.into())).is_some();
+    assert_eq!((found("a"), found("c")), (false, true));
+}
+
+#[test]
+fn open_orders_return_to_the_book_and_those_that_no_longer_fit_expire() {
+    let (mut venue, mut effects) = open(options(1, 1));
+    let placed = venue
+        .place(&far_bid(&venue, "rests"), START, &mut effects)
+        .unwrap()
+        .order;
+    let mut ledger = venue::ledger(venue.options());
+    effects.records.iter().for_each(|record| ledger.fold(record));
+    // the same order off today's tick, as if the tick had been finer
+    let odd = super::ledger::Record::Accepted {
+        order: super::order::Order {
+            id: placed.id + 1,
+            client_id: "odd".into(),
+            price: placed.price + 1,
+            ..placed.clone()
+        },
+    };
+    ledger.fold(&odd);
+    let mut effects = Effects::default();
+    let again = Venue::open(venue.options().clone(), ledger, START, &mut effects);
+    let alice = again.ledger().account("alice").unwrap();
+    let status = |client_id: &str| {
+        alice
+            .order("BTCUSDT", &OrderKey::Client(client_id.into()))
+            .unwrap()
+            .status
+    };
+    assert_eq!((status("rests"), status("odd")), (Status::New, Status::Expired));
+    let market = &again.markets()[0];
+    let ticks = (placed.price / market.listing.tick()) as i64;
+    assert_eq!(
+        i128::from(market.book().lots_at(Side::Buy, ticks)) * market.listing.lot(),
+        ONE / 100
+    );
+    assert!(market.update_id() > venue.markets()[0].update_id());
+    assert_eq!(alice.balance(QUOTE).locked, placed.locked);
 }
 
 #[derive(Clone, Debug)]
