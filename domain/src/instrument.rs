@@ -300,3 +300,6 @@ impl Instrument {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,9 @@ pub mod position;
 pub mod reservation;
 pub mod time;
 
+#[cfg(test)]
+mod testing;
+
 pub use bar::{Bar, BarBuilder, BarError, Interval, Trade};
 pub use book::{Book, BookLevel, Known};
 pub use fill::{Fill, Liquidity};
