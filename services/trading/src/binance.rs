@@ -310,3 +310,6 @@ impl Venue for Binance {
         futures::future::join_all(following).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

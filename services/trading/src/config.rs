@@ -259,7 +259,8 @@ mod tests {
 
     #[test]
     fn a_value_out_of_bounds_names_its_key() {
-        let cases: [(fn(&mut Config), &str); 6] = [
+        type Edit = fn(&mut Config);
+        let cases: [(Edit, &str); 6] = [
             (|config| config.shards = 0, "trading.shards"),
             (|config| config.recv_window_ms = 60_001, "trading.recv_window_ms"),
             (

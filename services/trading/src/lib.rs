@@ -1,7 +1,7 @@
 //! The order path: shards, risk gate, journal, venue.
 //!
-//! An order is decided by its account's shard ([`core`], pure), journalled, acknowledged, and only then sent to the venue.
-//! [`shard`] is the single writer around the core, `sender` carries journalled intents out and asks for what is not known,
+//! An order is decided by its account's shard ([`mod@core`], pure), journalled, acknowledged, and only then sent to the venue.
+//! `shard` is the single writer around the core, `sender` carries journalled intents out and asks for what is not known,
 //! `reconcile` brings home what the venue says. Replaying a journal through the same `apply` gives the same state, so a
 //! restart loses nothing that was acknowledged and doubles nothing that was filled.
 
@@ -15,7 +15,7 @@ mod grpc;
 mod metrics;
 mod reconcile;
 mod sender;
-pub mod shard;
+mod shard;
 mod start;
 pub mod venue;
 

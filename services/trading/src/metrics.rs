@@ -32,9 +32,10 @@ pub(crate) fn alert(reason: &'static str) {
     counter!("trading_alerts_total", "reason" => reason).increment(1);
 }
 
-/// A group commit of so many records.
+/// A group commit of so many records: their ratio is the size of a batch.
 pub(crate) fn batch(records: usize) {
-    histogram!("trading_journal_batch_records").record(records as f64);
+    counter!("trading_journal_batches_total").increment(1);
+    counter!("trading_journal_records_total").increment(records as u64);
 }
 
 /// A submit was answered.
@@ -42,9 +43,14 @@ pub(crate) fn accept_latency(span: Duration) {
     histogram!("trading_submit_seconds").record(span.as_secs_f64());
 }
 
-/// So many intents wait for the venue, or are on their way.
-pub(crate) fn backlog(intents: usize) {
-    gauge!("trading_intent_backlog").set(intents as f64);
+/// One more intent waits for the venue.
+pub(crate) fn intent_waits() {
+    gauge!("trading_intent_backlog").increment(1.0);
+}
+
+/// The venue has answered an intent, or it was given up.
+pub(crate) fn intent_done() {
+    gauge!("trading_intent_backlog").decrement(1.0);
 }
 
 /// The venue did not answer in time.

@@ -125,15 +125,36 @@ impl Reconciler {
             return Ok(());
         };
         // What we knew before the venue answered: an order placed meanwhile is in its list and not in ours.
-        let live = live(home, account).await?;
-        let last = sequence(home).await?;
+        let (is_open, live) = live(home, account).await?;
+        if is_open {
+            self.catch_up(home, account, &live).await?;
+        } else {
+            // At first sight there is nothing of ours there. The venue's budget is small: ask for no more than is needed.
+            let balances = self.venue.balances(account).await?;
+            urgent(
+                home,
+                Command::Balances(Balances {
+                    account: account.clone(),
+                    balances,
+                }),
+            )
+            .await?;
+        }
+        urgent(home, Command::Ready(account.clone(), true)).await?;
+        tracing::info!(%account, live = live.len(), "account reconciled");
+        Ok(())
+    }
+
+    /// Compares the live orders with the venue's open ones.
+    async fn catch_up(&self, home: &Home, account: &AccountId, live: &[Entry]) -> Result<(), VenueError> {
         let open = self.venue.open_orders(account).await?;
-        let balances = self.venue.balances(account).await?;
+        // Asked after the venue: whatever of ours it has listed was journalled before it was sent.
+        let last = sequence(home).await?;
         for order in &open {
             self.adopt(home, order, last).await;
         }
         let open: BTreeMap<&str, &VenueOrder> = open.iter().map(|order| (order.venue_id.as_str(), order)).collect();
-        for entry in &live {
+        for entry in live {
             if !is_in_step(entry, open.get(entry.venue_id.as_str()).copied()) {
                 let news = News::CancelUnsure;
                 home.shard
@@ -144,13 +165,6 @@ impl Reconciler {
                     .await;
             }
         }
-        let balances = Balances {
-            account: account.clone(),
-            balances,
-        };
-        urgent(home, Command::Balances(balances)).await?;
-        urgent(home, Command::Ready(account.clone(), true)).await?;
-        tracing::info!(%account, open = open.len(), "account reconciled");
         Ok(())
     }
 
@@ -195,9 +209,9 @@ fn is_in_step(entry: &Entry, listed: Option<&VenueOrder>) -> bool {
     is_known && listed.state.status == VenueStatus::Live && listed.state.executed == entry.order.filled()
 }
 
-async fn live(home: &Home, account: &AccountId) -> Result<Vec<Entry>, VenueError> {
+async fn live(home: &Home, account: &AccountId) -> Result<(bool, Vec<Entry>), VenueError> {
     match home.shard.ask(Ask::Live(account.clone())).await {
-        Ok(Reply::Live(entries)) => Ok(entries),
+        Ok(Reply::Live(is_open, entries)) => Ok((is_open, entries)),
         other => Err(unanswered(other)),
     }
 }

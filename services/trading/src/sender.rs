@@ -24,25 +24,22 @@ pub(crate) const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 
 /// How many intents wait for the venue or are on their way.
 #[derive(Clone, Default)]
-pub struct Backlog(Arc<AtomicUsize>);
+pub(crate) struct Backlog(Arc<AtomicUsize>);
 
 impl Backlog {
     /// How many.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Whether none is.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     fn add(&self) {
-        metrics::backlog(self.0.fetch_add(1, Ordering::Relaxed) + 1);
+        self.0.fetch_add(1, Ordering::Relaxed);
+        metrics::intent_waits();
     }
 
     fn remove(&self) {
-        metrics::backlog(self.0.fetch_sub(1, Ordering::Relaxed) - 1);
+        self.0.fetch_sub(1, Ordering::Relaxed);
+        metrics::intent_done();
     }
 }
 

@@ -7,8 +7,7 @@
 mod handle;
 mod replay;
 
-pub(crate) use handle::{Ask, Ends, Mail, Reply, Update};
-pub use handle::{OrderFilter, ShardHandle};
+pub(crate) use handle::{Ask, Ends, Mail, OrderFilter, Reply, ShardHandle, Update};
 pub(crate) use replay::replay;
 
 use crate::codec::{self, Record};
@@ -235,3 +234,6 @@ impl Shard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

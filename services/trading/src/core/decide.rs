@@ -2,13 +2,14 @@
 
 use super::account::{Account, Stored};
 use super::command::{Balances, Cancel, CancelAll, Command, LiftHalt, Now, SetHalt, Submit};
+use super::entry::Entry;
 use super::event::{Accepted, BalancesAdopted, CancelRequested, Event, Halt, HaltLifted, HaltScope, Intent, Refused};
 use super::gate::{self, Approved, Limits};
 use super::ids::{self, VenueIds};
 use super::market::Market;
 use super::refusal::{Refusal, RefusalKind};
 use super::report;
-use super::state::{Entry, State};
+use super::state::State;
 use domain::{AccountId, OrderStatus, OrderTerms, Venue};
 use std::collections::BTreeSet;
 

@@ -92,7 +92,7 @@ const CHECKS: &[(&str, Check)] = &[
 ///
 /// # Errors
 /// The first refusal.
-pub fn judge(
+pub(super) fn judge(
     submit: &Submit,
     state: &State,
     account: &Account,

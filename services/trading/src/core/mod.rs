@@ -6,6 +6,7 @@
 mod account;
 mod command;
 mod decide;
+mod entry;
 mod event;
 mod gate;
 mod ids;
@@ -19,6 +20,7 @@ pub use command::{
     Balances, Cancel, CancelAll, Command, LiftHalt, News, Now, Report, SetHalt, Submit, Trade, VenueState, VenueStatus,
 };
 pub use decide::{Alert, Answer, Decider, Decision, order_not_found};
+pub use entry::Entry;
 pub use event::{
     Accepted, BalancesAdopted, CancelRequested, Changed, Digest, Event, Filled, Halt, HaltLifted, HaltScope, Intent,
     Refused,
@@ -28,7 +30,7 @@ pub use ids::VenueIds;
 pub(crate) use ids::{order_id, parse_order_id};
 pub use market::{Mark, Market};
 pub use refusal::{Refusal, RefusalKind};
-pub use state::{ApplyError, Entry, Kept, State};
+pub use state::{ApplyError, Kept, State};
 
 #[cfg(test)]
 mod tests;

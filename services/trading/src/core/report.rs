@@ -2,9 +2,10 @@
 
 use super::command::{News, Now, Report, Trade, VenueState, VenueStatus};
 use super::decide::{Alert, Answer, Decision, cancel_intent};
+use super::entry::Entry;
 use super::event::{Changed, Event, Filled};
 use super::gate::Limits;
-use super::state::{Entry, State};
+use super::state::State;
 use domain::{Money, Order, OrderEvent, OrderReport, OrderStatus, Side};
 
 /// After so many cancels without an end, the order counts as live again and people are told.

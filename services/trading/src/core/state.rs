@@ -1,13 +1,11 @@
 //! The state of a shard as the fold of its journal. The same [`State::apply`] serves live and replay.
 
 use super::account::{Account, Key, Stored};
-use super::event::{Accepted, Digest, Event, Filled, Halt, HaltScope, Refused};
+use super::entry::{Entry, hold, release};
+use super::event::{Accepted, Event, Filled, Halt, HaltScope, Refused};
 use super::ids;
-use domain::{
-    AccountId, Asset, Money, NumberError, Order, OrderError, OrderEvent, OrderReport, OrderStatus, Quantity, Side,
-    Timestamp, TradeId,
-};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use domain::{AccountId, NumberError, OrderError, OrderEvent, OrderReport, OrderStatus, Timestamp};
+use std::collections::{BTreeMap, VecDeque};
 
 /// How much of the past is kept in memory, and with it the window of idempotency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,60 +14,6 @@ pub struct Kept {
     pub closed_orders: usize,
     /// Refusals, an account.
     pub refusals: usize,
-}
-
-/// An order with what the shard knows beside it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Terms and life.
-    pub order: Order,
-    /// The asset bought and sold.
-    pub base: Asset,
-    /// The asset paid with.
-    pub quote: Asset,
-    /// What it sets aside now: base of a sell, quote of a buy.
-    pub reserved: Money,
-    /// The sequence of its acceptance, which is its key here.
-    pub accepted: u64,
-    /// The sequence of its last event.
-    pub sequence: u64,
-    /// Its id at the venue; empty before the intent.
-    pub venue_id: String,
-    /// The venue's time that its placement is signed with.
-    pub signed: Timestamp,
-    /// The trades applied.
-    pub trades: BTreeSet<TradeId>,
-    /// Why it was refused or ended.
-    pub reason: String,
-    /// How many cancels were intended.
-    pub cancels: u32,
-    /// Whether somebody wants it cancelled.
-    pub cancel_wanted: bool,
-    digest: Digest,
-    is_queued: bool,
-}
-
-impl Entry {
-    /// The asset that it sets aside.
-    pub fn reserved_asset(&self) -> &Asset {
-        match self.order.terms().side {
-            Side::Buy => &self.quote,
-            Side::Sell => &self.base,
-        }
-    }
-
-    /// The base that it may still bring in.
-    fn incoming(&self) -> Quantity {
-        match self.order.terms().side {
-            Side::Buy if self.order.status().is_live() => self.order.remaining(),
-            Side::Buy | Side::Sell => Quantity::ZERO,
-        }
-    }
-
-    /// The digest of the request that made it.
-    pub fn digest(&self) -> &Digest {
-        &self.digest
-    }
 }
 
 /// Why a record cannot follow what came before: the journal is damaged, or of another shard.
@@ -252,22 +196,7 @@ impl State {
         if ids::parse_order_id(accepted.terms.order_id.as_str()) != Some((self.shard, sequence)) {
             return Err(ApplyError::UnknownOrder(sequence));
         }
-        let entry = Entry {
-            order: Order::new(accepted.terms.clone(), time),
-            base: accepted.base.clone(),
-            quote: accepted.quote.clone(),
-            reserved: accepted.reserved,
-            accepted: sequence,
-            sequence,
-            venue_id: String::new(),
-            signed: Timestamp::EPOCH,
-            trades: BTreeSet::new(),
-            reason: String::new(),
-            cancels: 0,
-            cancel_wanted: false,
-            digest: accepted.digest,
-            is_queued: false,
-        };
+        let entry = Entry::new(accepted, sequence, time);
         let account = self.accounts.entry(accepted.terms.account.clone()).or_default();
         let key = Key {
             digest: accepted.digest,
@@ -395,45 +324,4 @@ fn expect_status(entry: &Entry, recorded: OrderStatus) -> Result<(), ApplyError>
         recorded,
         found,
     })
-}
-
-fn hold(account: &mut Account, entry: &Entry) -> Result<(), NumberError> {
-    if !entry.reserved.is_zero() {
-        let held = account.reserved.entry(entry.reserved_asset().clone()).or_default();
-        *held = held.checked_add(entry.reserved)?;
-    }
-    if !entry.incoming().is_zero() {
-        let incoming = account.incoming.entry(entry.base.clone()).or_default();
-        *incoming = incoming.checked_add(entry.incoming())?;
-    }
-    Ok(())
-}
-
-fn release(account: &mut Account, entry: &Entry) -> Result<(), NumberError> {
-    if !entry.reserved.is_zero() {
-        let asset = entry.reserved_asset();
-        let left = account
-            .reserved
-            .get(asset)
-            .copied()
-            .unwrap_or_default()
-            .checked_sub(entry.reserved)?;
-        match left.is_zero() {
-            true => account.reserved.remove(asset),
-            false => account.reserved.insert(asset.clone(), left),
-        };
-    }
-    if !entry.incoming().is_zero() {
-        let left = account
-            .incoming
-            .get(&entry.base)
-            .copied()
-            .unwrap_or_default()
-            .checked_sub(entry.incoming())?;
-        match left.is_zero() {
-            true => account.incoming.remove(&entry.base),
-            false => account.incoming.insert(entry.base.clone(), left),
-        };
-    }
-    Ok(())
 }

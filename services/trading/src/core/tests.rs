@@ -3,6 +3,7 @@
 mod gate;
 mod life;
 mod property;
+mod reports;
 
 use super::*;
 use domain::{

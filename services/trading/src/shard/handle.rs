@@ -30,7 +30,7 @@ pub(crate) enum Ask {
     Orders(OrderFilter),
     /// The halts in force.
     Halts,
-    /// The live orders of an account, as the venue names them.
+    /// Whether an account is open, and its live orders.
     Live(AccountId),
     /// The last sequence: every later batch reaches whoever subscribed before asking.
     Sequence,
@@ -38,17 +38,17 @@ pub(crate) enum Ask {
 
 /// Which orders.
 #[derive(Debug, Clone)]
-pub struct OrderFilter {
+pub(crate) struct OrderFilter {
     /// Whose.
-    pub account: AccountId,
+    pub(crate) account: AccountId,
     /// Of one symbol.
-    pub symbol: Option<Symbol>,
+    pub(crate) symbol: Option<Symbol>,
     /// Live ones only.
-    pub open_only: bool,
+    pub(crate) open_only: bool,
     /// Accepted before this sequence.
-    pub before: u64,
+    pub(crate) before: u64,
     /// At most this many.
-    pub limit: usize,
+    pub(crate) limit: usize,
 }
 
 /// What a shard answers.
@@ -58,7 +58,7 @@ pub(crate) enum Reply {
     Order(Box<codec::OrderMessage>),
     Orders(Vec<codec::OrderMessage>),
     Halts(Vec<codec::HaltMessage>),
-    Live(Vec<Entry>),
+    Live(bool, Vec<Entry>),
     Sequence(u64),
 }
 
@@ -94,7 +94,7 @@ impl Update {
 
 /// Callers hold this.
 #[derive(Clone)]
-pub struct ShardHandle {
+pub(crate) struct ShardHandle {
     shard: u32,
     urgent: mpsc::Sender<Mail>,
     orders: mpsc::Sender<Mail>,
@@ -144,17 +144,17 @@ impl ShardHandle {
     }
 
     /// The shard's number.
-    pub fn shard(&self) -> u32 {
+    pub(crate) fn shard(&self) -> u32 {
         self.shard
     }
 
     /// The journal's random id, as hexadecimal.
-    pub fn journal_id(&self) -> String {
+    pub(crate) fn journal_id(&self) -> String {
         hex::encode(self.journal_id)
     }
 
     /// The reading end of the journal.
-    pub fn reader(&self) -> Arc<dyn JournalReader> {
+    pub(crate) fn reader(&self) -> Arc<dyn JournalReader> {
         Arc::clone(&self.reader)
     }
 
@@ -197,6 +197,12 @@ impl ShardHandle {
         answer.await.unwrap_or_else(|_| Err(error::stopped()))
     }
 
+    /// How many orders and queries wait.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.orders.max_capacity() - self.orders.capacity()
+    }
+
     /// Tells the shard something, and waits for room only.
     pub(crate) async fn tell(&self, command: Command) {
         // A shard that has stopped needs no news: it asks the venue when it starts again.
@@ -231,10 +237,10 @@ pub(super) fn query(state: &State, ask: &Ask) -> Result<Reply> {
         Ask::Orders(filter) => Ok(Reply::Orders(page(state, filter))),
         Ask::Halts => Ok(Reply::Halts(state.halts().map(codec::halt_to_pb).collect())),
         Ask::Live(account) => {
-            let live = state.account(account).into_iter().flat_map(|account| &account.live);
-            Ok(Reply::Live(
-                live.filter_map(|order| state.order(*order)).cloned().collect(),
-            ))
+            let account = state.account(account);
+            let live = account.into_iter().flat_map(|account| &account.live);
+            let live = live.filter_map(|order| state.order(*order)).cloned().collect();
+            Ok(Reply::Live(account.is_some_and(|account| account.opened), live))
         }
         Ask::Sequence => Ok(Reply::Sequence(state.sequence())),
     }

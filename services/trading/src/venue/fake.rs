@@ -67,6 +67,14 @@ impl FakeVenue {
         self.inner.lock().cancel_fates.extend(fates);
     }
 
+    /// Forgets the fates that were not met.
+    pub(crate) fn clear(&self) {
+        let mut inner = self.inner.lock();
+        inner.place_fates.clear();
+        inner.cancel_fates.clear();
+        inner.failing_queries = 0;
+    }
+
     /// So many queries fail before the next one is answered.
     pub(crate) fn fail_queries(&self, times: usize) {
         self.inner.lock().failing_queries = times;

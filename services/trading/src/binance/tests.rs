@@ -1,0 +1,386 @@
+//! The adapter against a small server that speaks Binance's formats over real sockets.
+
+use super::Binance;
+use super::keys::Key;
+use crate::config::Config;
+use crate::core::VenueStatus;
+use crate::venue::{Placement, PlacementKind, Subject, UserData, Venue, VenueError};
+use axum::Router;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use domain::{AccountId, Side, Symbol, TimeInForce, Timestamp};
+use mesh::time::{Chance, Clock};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+const NOW: i64 = 1_700_000_000_000;
+
+/// Status, headers and body.
+type Answer = (u16, Vec<(&'static str, &'static str)>, String);
+
+#[derive(Default)]
+struct Script {
+    /// (method, path, query, api key)
+    requests: Mutex<Vec<(String, String, String, String)>>,
+    answers: Mutex<VecDeque<Answer>>,
+    /// What a subscription is answered, per connection.
+    frames: Mutex<VecDeque<Vec<String>>>,
+    subscriptions: Mutex<Vec<Value>>,
+}
+
+async fn rest(
+    State(script): State<Arc<Script>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let key = headers
+        .get("X-MBX-APIKEY")
+        .map_or("", |key| key.to_str().unwrap())
+        .to_owned();
+    let request = (
+        method.to_string(),
+        uri.path().to_owned(),
+        query.unwrap_or_default(),
+        key,
+    );
+    script.requests.lock().push(request);
+    let answer = script.answers.lock().pop_front();
+    let Some((status, headers, body)) = answer else {
+        // The script is over: never answer.
+        return std::future::pending().await;
+    };
+    let mut response = (StatusCode::from_u16(status).unwrap(), body).into_response();
+    for (name, value) in headers {
+        response.headers_mut().insert(name, value.parse().unwrap());
+    }
+    response
+}
+
+async fn stream(State(script): State<Arc<Script>>, upgrade: WebSocketUpgrade) -> Response {
+    upgrade.on_upgrade(move |mut socket: WebSocket| async move {
+        let frames = script.frames.lock().pop_front();
+        let Some(frames) = frames else {
+            return std::future::pending().await;
+        };
+        let Some(Ok(Message::Text(text))) = socket.recv().await else {
+            return;
+        };
+        script.subscriptions.lock().push(serde_json::from_str(&text).unwrap());
+        for frame in frames {
+            let _ = socket.send(Message::Text(frame.into())).await;
+        }
+        // The connection is closed by leaving.
+    })
+}
+
+struct Rig {
+    script: Arc<Script>,
+    venue: Binance,
+}
+
+impl Rig {
+    fn answer(&self, status: u16, body: Value) {
+        self.script
+            .answers
+            .lock()
+            .push_back((status, Vec::new(), body.to_string()));
+    }
+
+    fn last(&self) -> (String, String, String, String) {
+        self.script.requests.lock().last().cloned().unwrap()
+    }
+}
+
+async fn rig() -> Rig {
+    let script = Arc::new(Script::default());
+    let router = Router::new()
+        .route("/ws-api/v3", any(stream))
+        .fallback(rest)
+        .with_state(Arc::clone(&script));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let rest_url = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Rig {
+        script,
+        venue: adapter(rest_url),
+    }
+}
+
+fn adapter(rest_url: String) -> Binance {
+    let config = Config {
+        rest_url,
+        request_timeout_ms: 300,
+        max_backoff_ms: 5,
+        ..Config::default()
+    };
+    let keys = BTreeMap::from([(account(), Key::new("the-key", "the-secret"))]);
+    let (clock, _) = Clock::manual(NOW * 1_000);
+    Binance::new(&config, keys, clock, Chance::seeded(1)).unwrap()
+}
+
+fn account() -> AccountId {
+    AccountId::parse("paper-1").unwrap()
+}
+
+fn subject() -> Subject {
+    Subject {
+        account: account(),
+        symbol: Symbol::parse("BTCUSDT").unwrap(),
+        venue_id: "our-id".into(),
+    }
+}
+
+fn placement() -> Placement {
+    Placement {
+        account: account(),
+        symbol: Symbol::parse("BTCUSDT").unwrap(),
+        venue_id: "our-id".into(),
+        side: Side::Buy,
+        kind: PlacementKind::Limit(TimeInForce::Gtc),
+        price: "99.5".parse().unwrap(),
+        quantity: "0.10".parse().unwrap(),
+        signed: Timestamp::from_millis(NOW - 7),
+    }
+}
+
+fn order(status: &str, executed: &str) -> Value {
+    json!({"symbol": "BTCUSDT", "orderId": 12, "clientOrderId": "our-id", "status": status, "executedQty": executed,
+        "transactTime": NOW})
+}
+
+#[tokio::test]
+async fn an_order_is_signed_with_its_intents_time_and_its_fills_are_read() {
+    let rig = rig().await;
+    let mut filled = order("FILLED", "0.10000000");
+    filled["fills"] = json!([{"price": "99.40000000", "qty": "0.10000000", "commission": "0.00010000",
+        "commissionAsset": "BTC", "tradeId": 5}]);
+    rig.answer(200, filled);
+    let state = rig.venue.place(&placement()).await.unwrap();
+    assert_eq!((state.status, state.venue_order.as_str()), (VenueStatus::Filled, "12"));
+    assert_eq!(
+        (state.trades[0].price.to_string(), state.trades[0].trade_id.get()),
+        ("99.4".into(), 5)
+    );
+    let (method, path, query, key) = rig.last();
+    assert_eq!(
+        (method.as_str(), path.as_str(), key.as_str()),
+        ("POST", "/api/v3/order", "the-key")
+    );
+    let (payload, signature) = query.rsplit_once("&signature=").unwrap();
+    assert_eq!(
+        payload,
+        "symbol=BTCUSDT&side=BUY&quantity=0.1&price=99.5&newClientOrderId=our-id&newOrderRespType=FULL&type=LIMIT\
+         &timeInForce=GTC&recvWindow=5000&timestamp=1699999999993"
+    );
+    assert_eq!(signature, Key::new("", "the-secret").sign(payload));
+
+    rig.answer(200, order("NEW", "0"));
+    let maker = Placement {
+        kind: PlacementKind::LimitMaker,
+        ..placement()
+    };
+    assert_eq!(rig.venue.place(&maker).await.unwrap().status, VenueStatus::Live);
+    let (_, _, query, _) = rig.last();
+    assert!(query.contains("type=LIMIT_MAKER") && !query.contains("timeInForce"));
+}
+
+#[tokio::test]
+async fn every_other_endpoint() {
+    let rig = rig().await;
+    let mut cancelled = order("CANCELED", "0.05");
+    cancelled["origClientOrderId"] = "our-id".into();
+    cancelled["clientOrderId"] = "request".into();
+    rig.answer(200, cancelled.clone());
+    let state = rig.venue.cancel(&subject(), Timestamp::from_millis(NOW)).await.unwrap();
+    assert_eq!(
+        (state.status, state.executed.to_string()),
+        (VenueStatus::Cancelled, "0.05".into())
+    );
+    assert_eq!(rig.last().0, "DELETE");
+    rig.answer(200, order("PARTIALLY_FILLED", "0.05"));
+    assert_eq!(rig.venue.order(&subject()).await.unwrap().status, VenueStatus::Live);
+    assert!(
+        rig.last()
+            .2
+            .starts_with("symbol=BTCUSDT&origClientOrderId=our-id&recvWindow=")
+    );
+    rig.answer(
+        200,
+        json!([{"id": 5, "price": "99", "qty": "0.05", "commission": "0.1", "commissionAsset": "USDT",
+        "time": NOW, "isMaker": true}]),
+    );
+    let trades = rig.venue.trades(&subject(), "12").await.unwrap();
+    assert_eq!(
+        (trades[0].trade_id.get(), trades[0].liquidity),
+        (5, domain::Liquidity::Maker)
+    );
+    assert!(rig.last().2.contains("orderId=12"));
+    rig.answer(200, json!([cancelled]));
+    assert_eq!(rig.venue.open_orders(&account()).await.unwrap()[0].venue_id, "our-id");
+    rig.answer(
+        200,
+        json!({"balances": [{"asset": "USDT", "free": "1.5", "locked": "0.5"}]}),
+    );
+    assert_eq!(rig.venue.balances(&account()).await.unwrap()[0].1.to_string(), "2");
+    rig.answer(200, json!({"serverTime": NOW + 1_500}));
+    rig.answer(
+        200,
+        json!({"rateLimits": [
+            {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 141},
+        ]}),
+    );
+    rig.venue.synchronise().await.unwrap();
+    assert_eq!(rig.venue.now(), Timestamp::from_millis(NOW + 1_500));
+    assert_eq!(rig.venue.name().as_str(), "exchange");
+    // 1 + 4 + 5 + 80 + 20 + 1 + 20 are spent: orders may use 80 % of 141, and what is left is for the rest.
+    assert!(matches!(
+        rig.venue.place(&placement()).await,
+        Err(VenueError::Limited(_))
+    ));
+    rig.answer(200, cancelled);
+    rig.venue.cancel(&subject(), Timestamp::from_millis(NOW)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_certain_after_a_failure() {
+    let rig = rig().await;
+    rig.answer(
+        400,
+        json!({"code": -2010, "msg": "Account has insufficient balance for requested action."}),
+    );
+    assert!(
+        matches!(rig.venue.place(&placement()).await, Err(VenueError::Rejected { reason, .. }) if reason == "VENUE_BALANCE")
+    );
+    rig.answer(400, json!({"code": -2013, "msg": "Order does not exist."}));
+    assert_eq!(rig.venue.order(&subject()).await.unwrap_err(), VenueError::NotFound);
+    rig.answer(502, json!("<html>"));
+    assert!(matches!(
+        rig.venue.place(&placement()).await,
+        Err(VenueError::Unknown(_))
+    ));
+    rig.answer(200, json!({"surprise": true}));
+    assert!(matches!(
+        rig.venue.place(&placement()).await,
+        Err(VenueError::Unknown(_))
+    ));
+    rig.answer(200, order("MELTED", "0"));
+    assert!(matches!(
+        rig.venue.place(&placement()).await,
+        Err(VenueError::Unknown(_))
+    ));
+    // No answer at all.
+    assert!(matches!(
+        rig.venue.place(&placement()).await,
+        Err(VenueError::Unknown(_))
+    ));
+    let stranger = Subject {
+        account: AccountId::parse("nobody").unwrap(),
+        ..subject()
+    };
+    assert!(matches!(rig.venue.order(&stranger).await, Err(VenueError::NotSent(_))));
+    // Nobody listens there.
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let lonely = adapter(format!("http://{closed}"));
+    assert!(matches!(lonely.place(&placement()).await, Err(VenueError::NotSent(_))));
+}
+
+#[tokio::test]
+async fn a_venue_that_limits_is_left_alone() {
+    let rig = rig().await;
+    let body = json!({"code": -1003, "msg": "Too many requests"}).to_string();
+    rig.script
+        .answers
+        .lock()
+        .push_back((429, vec![("Retry-After", "30")], body));
+    assert_eq!(
+        rig.venue.order(&subject()).await,
+        Err(VenueError::Limited(Duration::from_secs(30)))
+    );
+    assert_eq!(
+        rig.venue.order(&subject()).await,
+        Err(VenueError::Limited(Duration::from_secs(30)))
+    );
+    assert_eq!(rig.script.requests.lock().len(), 1, "the second was not even sent");
+}
+
+#[tokio::test]
+async fn the_venues_own_count_of_weight_is_believed() {
+    let rig = rig().await;
+    let headers = vec![("x-mbx-used-weight-1m", "6000")];
+    rig.script
+        .answers
+        .lock()
+        .push_back((200, headers, order("NEW", "0").to_string()));
+    rig.venue.place(&placement()).await.unwrap();
+    assert!(matches!(rig.venue.order(&subject()).await, Err(VenueError::Limited(_))));
+}
+
+#[tokio::test]
+async fn user_data_reconnects_and_says_what_was_lost() {
+    let rig = rig().await;
+    let subscribed = json!({"id": 0, "status": 200, "result": {"subscriptionId": 3}}).to_string();
+    let report = json!({"subscriptionId": 3, "event": {
+        "e": "executionReport", "s": "BTCUSDT", "c": "our-id", "C": "", "x": "TRADE", "X": "PARTIALLY_FILLED",
+        "r": "NONE", "i": 12, "l": "0.04", "z": "0.05", "L": "99", "n": "0.1", "N": "USDT", "T": NOW, "t": 6, "m": true,
+    }});
+    let position = json!({"subscriptionId": 3, "event": {"e": "outboundAccountPosition"}}).to_string();
+    let ended = json!({"subscriptionId": 3, "event": {"e": "eventStreamTerminated"}}).to_string();
+    let refused = |status: u16| json!({"id": 0, "status": status, "error": {"code": -1, "msg": "no"}}).to_string();
+    let unreadable = json!({"subscriptionId": 3, "event": {"e": "executionReport"}}).to_string();
+    rig.script.frames.lock().extend([
+        vec![
+            subscribed.clone(),
+            position,
+            json!({"id": 77}).to_string(),
+            report.to_string(),
+        ],
+        vec!["no json".to_owned()],
+        vec![refused(429)],
+        vec![refused(400)],
+        vec![subscribed.clone(), unreadable],
+        vec![subscribed, ended],
+    ]);
+    let (sink, mut news) = mpsc::channel(16);
+    let script = Arc::clone(&rig.script);
+    let following = tokio::spawn(async move { rig.venue.follow(vec![account()], sink).await });
+    let mut next = async || {
+        tokio::time::timeout(Duration::from_secs(10), news.recv())
+            .await
+            .unwrap()
+            .unwrap()
+    };
+    assert_eq!(next().await, UserData::Subscribed(account()));
+    let UserData::Order(of, order) = next().await else {
+        panic!()
+    };
+    assert_eq!((of, order.venue_id.as_str()), (account(), "our-id"));
+    let trade = &order.state.trades[0];
+    assert_eq!(
+        (trade.quantity.to_string(), trade.fee.to_string(), trade.trade_id.get()),
+        ("0.04".into(), "0.1".into(), 6)
+    );
+    assert_eq!(next().await, UserData::Lost(account()));
+    for _ in 0..2 {
+        assert_eq!(next().await, UserData::Subscribed(account()));
+        assert_eq!(next().await, UserData::Lost(account()));
+    }
+    let first = script.subscriptions.lock()[0].clone();
+    assert_eq!(first["method"], "userDataStream.subscribe.signature");
+    let payload = format!("apiKey=the-key&recvWindow=5000&timestamp={NOW}");
+    assert_eq!(first["params"]["signature"], Key::new("", "the-secret").sign(&payload));
+    drop(news);
+    tokio::time::timeout(Duration::from_secs(10), following)
+        .await
+        .expect("it ends when nobody listens")
+        .unwrap();
+}

@@ -1,0 +1,124 @@
+//! An order in a shard's state, and its share of its account's sums.
+
+use super::account::Account;
+use super::event::{Accepted, Digest};
+use domain::{Asset, Money, NumberError, Order, Quantity, Side, Timestamp, TradeId};
+use std::collections::BTreeSet;
+
+/// An order with what the shard knows beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Terms and life.
+    pub order: Order,
+    /// The asset bought and sold.
+    pub base: Asset,
+    /// The asset paid with.
+    pub quote: Asset,
+    /// What it sets aside now: base of a sell, quote of a buy.
+    pub reserved: Money,
+    /// The sequence of its acceptance, which is its key here.
+    pub accepted: u64,
+    /// The sequence of its last event.
+    pub sequence: u64,
+    /// Its id at the venue; empty before the intent.
+    pub venue_id: String,
+    /// The venue's time that its placement is signed with.
+    pub signed: Timestamp,
+    /// The trades applied.
+    pub trades: BTreeSet<TradeId>,
+    /// Why it was refused or ended.
+    pub reason: String,
+    /// How many cancels were intended.
+    pub cancels: u32,
+    /// Whether somebody wants it cancelled.
+    pub cancel_wanted: bool,
+    digest: Digest,
+    /// Whether it waits among the closed orders to be forgotten.
+    pub(super) is_queued: bool,
+}
+
+impl Entry {
+    /// An order just accepted.
+    pub(super) fn new(accepted: &Accepted, sequence: u64, time: Timestamp) -> Entry {
+        Entry {
+            order: Order::new(accepted.terms.clone(), time),
+            base: accepted.base.clone(),
+            quote: accepted.quote.clone(),
+            reserved: accepted.reserved,
+            accepted: sequence,
+            sequence,
+            venue_id: String::new(),
+            signed: Timestamp::EPOCH,
+            trades: BTreeSet::new(),
+            reason: String::new(),
+            cancels: 0,
+            cancel_wanted: false,
+            digest: accepted.digest,
+            is_queued: false,
+        }
+    }
+
+    /// The asset that it sets aside.
+    pub fn reserved_asset(&self) -> &Asset {
+        match self.order.terms().side {
+            Side::Buy => &self.quote,
+            Side::Sell => &self.base,
+        }
+    }
+
+    /// The base that it may still bring in.
+    fn incoming(&self) -> Quantity {
+        match self.order.terms().side {
+            Side::Buy if self.order.status().is_live() => self.order.remaining(),
+            Side::Buy | Side::Sell => Quantity::ZERO,
+        }
+    }
+
+    /// The digest of the request that made it.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+}
+
+/// Adds what an order sets aside to its account's sums.
+pub(super) fn hold(account: &mut Account, entry: &Entry) -> Result<(), NumberError> {
+    if !entry.reserved.is_zero() {
+        let held = account.reserved.entry(entry.reserved_asset().clone()).or_default();
+        *held = held.checked_add(entry.reserved)?;
+    }
+    if !entry.incoming().is_zero() {
+        let incoming = account.incoming.entry(entry.base.clone()).or_default();
+        *incoming = incoming.checked_add(entry.incoming())?;
+    }
+    Ok(())
+}
+
+/// Takes what an order sets aside out of its account's sums.
+pub(super) fn release(account: &mut Account, entry: &Entry) -> Result<(), NumberError> {
+    if !entry.reserved.is_zero() {
+        let asset = entry.reserved_asset();
+        let left = account
+            .reserved
+            .get(asset)
+            .copied()
+            .unwrap_or_default()
+            .checked_sub(entry.reserved)?;
+        match left.is_zero() {
+            true => account.reserved.remove(asset),
+            false => account.reserved.insert(asset.clone(), left),
+        };
+    }
+    if !entry.incoming().is_zero() {
+        let left = account
+            .incoming
+            .get(&entry.base)
+            .copied()
+            .unwrap_or_default()
+            .checked_sub(entry.incoming())?;
+        match left.is_zero() {
+            true => account.incoming.remove(&entry.base),
+            false => account.incoming.insert(entry.base.clone(), left),
+        };
+    }
+    Ok(())
+}
