@@ -2,7 +2,13 @@ use super::*;
 use crate::testing::btc_usdt;
 
 /// Type, price, quantity, reference, and the refusal expected.
-type Case = (OrderType, Option<&'static str>, &'static str, Option<&'static str>, Option<&'static str>);
+type Case = (
+    OrderType,
+    Option<&'static str>,
+    &'static str,
+    Option<&'static str>,
+    Option<&'static str>,
+);
 
 #[test]
 fn orders_that_fit_and_orders_that_do_not() {
