@@ -1,6 +1,8 @@
 //! The whole service in one process: real journals and RPCs, a venue and market data in memory.
 
+mod halts;
 mod life;
+mod refusals;
 mod rpcs;
 
 use super::{build, build_on};
