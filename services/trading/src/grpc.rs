@@ -9,13 +9,15 @@ use crate::shard::{Ask, OrderFilter, Reply, ShardHandle};
 use domain::{AccountId, Venue};
 use fields::{invalid, optional, parse, text};
 use mesh::identity::Principal;
+use mesh::pb::guard;
 use mesh::pb::trading as pb;
-use mesh::pb::trading::trading_service_server::TradingService;
+use mesh::pb::trading::trading_service_server::{TradingService, TradingServiceServer};
 use mesh::time::Clock;
 use mesh::{Error, page};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tonic::codegen::BoxStream;
+use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 /// Orders on a page when none is asked for.
@@ -35,6 +37,11 @@ pub(crate) struct Rpcs {
 type Answer<T> = Result<Response<T>, Status>;
 
 impl Rpcs {
+    /// The RPCs behind their policy.
+    pub(crate) fn routes(self) -> Routes {
+        Routes::new(TradingServiceServer::new(guard::trading_service(self)))
+    }
+
     /// The account that a request names, with its shard.
     fn account(&self, text: &str) -> mesh::Result<(AccountId, &ShardHandle)> {
         let account: AccountId = parse("account_id", text)?;
@@ -292,3 +299,6 @@ impl TradingService for Rpcs {
         Ok(Response::new(streams::shard_events(shard, request.from_sequence)?))
     }
 }
+
+#[cfg(test)]
+mod tests;

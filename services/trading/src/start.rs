@@ -13,14 +13,11 @@ use crate::venue::Venue;
 use domain::AccountId;
 use mesh::app::{Deps, Service};
 use mesh::journal::{FileJournal, FileJournalOptions, Journal};
-use mesh::pb::guard;
-use mesh::pb::trading::trading_service_server::TradingServiceServer;
 use mesh::{Error, Result};
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tonic::service::Routes;
 
 /// Where the number of shards is kept: another number would put accounts beside their own journals.
 const SHARDS_FILE: &str = "shards";
@@ -75,8 +72,7 @@ pub async fn build_on(config: Config, deps: Deps, venue: Arc<dyn Venue>, account
         venue: venue.name().clone(),
         clock: deps.clock.clone(),
     };
-    let routes = Routes::new(TradingServiceServer::new(guard::trading_service(rpcs)));
-    Ok(Service::new(NAME, routes))
+    Ok(Service::new(NAME, rpcs.routes()))
 }
 
 /// Starts what follows the market and the venue.
@@ -220,6 +216,3 @@ fn keep_shards(data_dir: &Path, shards: u32) -> Result<()> {
         Err(error) => Err(unreadable(error)),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -5,9 +5,9 @@ mod life;
 mod refusals;
 mod rpcs;
 
-use super::{build, build_on};
 use crate::config::{Config, LimitOptions};
 use crate::venue::fake::FakeVenue;
+use crate::{build, build_on};
 use domain::AccountId;
 use mesh::app::Readiness;
 use mesh::app::testing::Bed;
