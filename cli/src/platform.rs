@@ -4,6 +4,9 @@ use crate::config::{Config, PORTS};
 use mesh::app::App;
 use mesh::error::{Error, Result};
 
+/// Below this likeness, in thousandths, a suggestion would only confuse.
+const LIKELY: u32 = 600;
+
 /// The names of all services.
 pub fn all() -> Vec<&'static str> {
     PORTS.iter().map(|(name, _)| *name).collect()
@@ -18,7 +21,9 @@ pub fn known(name: &str) -> Result<&'static str> {
     if let Some(known) = names.iter().find(|known| **known == name) {
         return Ok(known);
     }
-    let message = match mesh::config::nearest(name, names.iter().copied()) {
+    let likeness = |known: &&&str| (strsim::normalized_damerau_levenshtein(known, name) * 1000.0) as u32;
+    let nearest = names.iter().max_by_key(likeness).filter(|known| likeness(known) >= LIKELY);
+    let message = match nearest {
         Some(near) => format!("there is no service '{name}': did you mean '{near}'?"),
         None => format!("there is no service '{name}': there are {}", names.join(", ")),
     };

@@ -4,6 +4,7 @@ use crate::args::Serve;
 use crate::config::{self, Config};
 use crate::{paper, platform};
 use mesh::app::{App, Running};
+use mesh::config::Source;
 use mesh::error::{Error, Result};
 use mesh::telemetry;
 use mesh::time::{Chance, Clock};
@@ -22,7 +23,12 @@ const GATEWAY_HTTP: &str = "gateway-http";
 /// # Errors
 /// When the configuration is wrong, a port is taken, a folder cannot be written, or a service fails.
 pub async fn up(options: &Serve) -> Result<()> {
-    let mut config = config::read(options)?.value;
+    let loaded = config::read(options)?;
+    let mut config = loaded.value;
+    // Paper money on loopback: the first five minutes need no change of password, unless the configuration asks for it.
+    if matches!(loaded.provenance.get("auth.require_password_change"), None | Some(Source::Default)) {
+        config.auth.require_password_change = false;
+    }
     let chance = Chance::from_entropy();
     // Bound here, since data and trading must know the exchange's address before they are built.
     let venue = listen(&config.exchange.listen, options.any_port, "exchange.listen").await?;
@@ -81,8 +87,9 @@ async fn listen(address: &str, any_port: bool, key: &str) -> Result<TcpListener>
 
 async fn run(app: App, options: &Serve, config: &Config, is_paper: bool) -> Result<()> {
     let mut running = app.start().await?;
+    let ready = running.ready();
     tokio::select! {
-        () = running.ready() => {}
+        () = ready => {}
         failure = running.failed() => {
             running.shutdown().await;
             return Err(failure);

@@ -91,8 +91,11 @@ impl Running {
     }
 
     /// Waits until every service is ready.
-    pub async fn ready(&self) {
-        join_all(self.services.iter().map(|serving| serving.readiness.ready())).await;
+    pub fn ready(&self) -> impl Future<Output = ()> + use<> {
+        let all: Vec<Readiness> = self.services.iter().map(|serving| serving.readiness.clone()).collect();
+        async move {
+            join_all(all.iter().map(Readiness::ready)).await;
+        }
     }
 
     /// What is not done yet, as `service: task`.

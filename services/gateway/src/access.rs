@@ -4,11 +4,8 @@ use crate::limits::{Allowance, Limits};
 use http::HeaderMap;
 use mesh::error::{Error, Result};
 use mesh::identity::{Caller, Verifier};
-use mesh::policy::Method;
+use mesh::policy::{self, Method, Scope};
 use std::net::IpAddr;
-
-/// The permission that needs no token.
-const PUBLIC: &str = "public";
 
 /// The gateway's doorkeeper.
 pub(crate) struct Access {
@@ -55,33 +52,16 @@ impl Access {
         }
     }
 
-    /// Whether the caller may call the RPC.
+    /// Whether the caller may make the call, on the account that it names. `None`: the account is not known yet, and the
+    /// service will check it.
     ///
     /// # Errors
-    /// `Unauthenticated` without a token, `Denied` without the permission.
-    pub(crate) fn allow(&self, method: &Method, caller: Option<&Caller>) -> Result<()> {
-        if method.permission == PUBLIC {
-            return Ok(());
+    /// `Unauthenticated` without a token, `Denied` without the permission or the grant.
+    pub(crate) fn allow(&self, method: &Method, caller: Option<&Caller>, account: Option<&str>) -> Result<()> {
+        match caller {
+            Some(caller) => policy::check(method, &caller.principal, account),
+            None if method.scope == Scope::Public => Ok(()),
+            None => Err(Error::unauthenticated("UNAUTHENTICATED", "a token is needed")),
         }
-        let caller = caller.ok_or_else(|| Error::unauthenticated("UNAUTHENTICATED", "a token is needed"))?;
-        if caller.principal.allows(method.permission) {
-            return Ok(());
-        }
-        Err(
-            Error::denied("PERMISSION_DENIED", "the caller's roles do not hold the permission")
-                .with("permission", method.permission),
-        )
-    }
-
-    /// Whether the caller has a grant on the account that the request names.
-    ///
-    /// # Errors
-    /// `Denied` without a grant.
-    pub(crate) fn grant(&self, caller: Option<&Caller>, account: Option<&str>) -> Result<()> {
-        let account = account.unwrap_or_default();
-        if caller.is_some_and(|caller| caller.principal.may_access(account)) {
-            return Ok(());
-        }
-        Err(Error::denied("ACCOUNT_NOT_GRANTED", "the caller has no grant on the account").with("account", account))
     }
 }

@@ -12,7 +12,7 @@ use mesh::channel::Channels;
 use mesh::error::{Error, Result};
 use mesh::identity;
 use mesh::pb::tables;
-use mesh::policy::Method;
+use mesh::policy::{self, Method};
 use std::net::IpAddr;
 use tower::ServiceExt;
 
@@ -56,7 +56,7 @@ async fn try_forward(
     };
     let caller = access.caller(request.headers())?;
     access.count(caller.as_ref(), peer)?;
-    access.allow(method, caller.as_ref())?;
+    access.allow(method, caller.as_ref(), None)?;
     let request = with_granted_account(access, method, caller.as_ref(), request).await?;
     identity::with(caller, call(channels, method.area, request)).await
 }
@@ -112,7 +112,7 @@ async fn with_granted_account(
     let is_compressed = read[0] != 0;
     if !is_compressed {
         let message = &read[PREFIX..PREFIX + message_length(&read)?];
-        access.grant(caller, tables::account_of(method, message)?.as_deref())?;
+        access.allow(method, caller, policy::account_of(method, message)?.as_deref())?;
     }
     let first = stream::once(async move { Ok::<Bytes, axum::Error>(read.freeze()) });
     let whole = futures::StreamExt::map(futures::StreamExt::chain(first, frames), |bytes| {

@@ -57,10 +57,7 @@ async fn authorised(
     request: Request<Body>,
 ) -> Result<Reply> {
     let rpc = matched.route.rpc;
-    gateway.access.allow(rpc, caller.as_ref())?;
-    if let Some(account) = matched.account() {
-        gateway.access.grant(caller.as_ref(), Some(account))?;
-    }
+    gateway.access.allow(rpc, caller.as_ref(), matched.account())?;
     let input = input_of(gateway, id, request).await?;
     let answer = identity::with(caller, matched.call(input, &gateway.channels));
     if rpc.server_streaming {

@@ -6,7 +6,7 @@ use futures::{Stream, StreamExt};
 use mesh::channel::Channels;
 use mesh::error::{Error, Result};
 use mesh::pb;
-use mesh::policy::Method;
+use mesh::policy::{self, Method};
 use prost::Message;
 use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, MethodDescriptor};
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -54,7 +54,7 @@ impl Topics {
         let rpc = service.methods().find(|rpc| rpc.name() == name).ok_or_else(unknown)?;
         let json = if request_json.is_empty() { "{}" } else { request_json };
         let request = message_of(&rpc, json)?.encode_to_vec();
-        let account = pb::tables::account_of(method, &request)?;
+        let account = policy::account_of(method, &request)?;
         Ok(Subscription {
             method,
             account,

@@ -172,12 +172,7 @@ impl Connection {
             .gateway
             .topics
             .subscription(&subscribe.topic, &subscribe.request_json)?;
-        self.gateway.access.allow(subscription.method, Some(&self.caller))?;
-        if subscription.method.account_field.is_some() {
-            self.gateway
-                .access
-                .grant(Some(&self.caller), subscription.account.as_deref())?;
-        }
+        self.gateway.access.allow(subscription.method, Some(&self.caller), subscription.account.as_deref())?;
         Ok(subscription)
     }
 

@@ -7,7 +7,6 @@ use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
 
 /// A mark, and when it was taken on the monotonic clock.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +25,6 @@ struct Inner {
     portfolios: RwLock<Portfolios>,
     instruments: RwLock<Arc<BTreeMap<Symbol, Instrument>>>,
     marks: Mutex<BTreeMap<Symbol, TakenMark>>,
-    changed: watch::Sender<u64>,
 }
 
 impl Books {
@@ -36,7 +34,6 @@ impl Books {
             portfolios: RwLock::new(portfolios),
             instruments: RwLock::default(),
             marks: Mutex::default(),
-            changed: watch::channel(0).0,
         };
         Self { inner: Arc::new(inner) }
     }
@@ -49,12 +46,6 @@ impl Books {
     /// Takes over what was stored.
     pub(crate) fn commit(&self, changes: Changes) {
         self.inner.portfolios.write().commit(changes);
-        self.inner.changed.send_modify(|count| *count += 1);
-    }
-
-    /// Counts the commits.
-    pub(crate) fn changed(&self) -> watch::Receiver<u64> {
-        self.inner.changed.subscribe()
     }
 
     /// The instruments.

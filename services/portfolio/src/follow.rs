@@ -38,8 +38,8 @@ impl Follower {
     /// shard was followed to the sequence that it had when it was first seen.
     pub(crate) fn start(self, shutdown: &Shutdown, replaying: ReadinessGuard) {
         let (marks, spawner) = (self.clone(), shutdown.clone());
-        shutdown.spawn("portfolio marks", async move { marks.follow_marks().await });
-        shutdown.spawn("portfolio shards", async move { self.discover(&spawner, replaying).await });
+        until_stopped(shutdown, "portfolio marks", async move { marks.follow_marks().await });
+        until_stopped(shutdown, "portfolio shards", async move { self.discover(&spawner, replaying).await });
     }
 
     /// Waits for data and trading, then follows each shard.
@@ -51,7 +51,7 @@ impl Follower {
             self.adopt_journal(&shard).await?;
             let (follower, guard) = (self.clone(), replaying.clone());
             let name = format!("portfolio shard {}", shard.shard);
-            shutdown.spawn(name, async move { follower.consume(shard, guard).await });
+            until_stopped(shutdown, &name, async move { follower.consume(shard, guard).await });
         }
         Ok(())
     }
@@ -133,6 +133,12 @@ impl Follower {
             round = round.saturating_add(1);
         }
     }
+}
+
+/// Runs a task until the process ends; a batch on its way is undone by its transaction.
+fn until_stopped(shutdown: &Shutdown, name: &str, task: impl Future<Output = Result<()>> + Send + 'static) {
+    let token = shutdown.token();
+    shutdown.spawn(name, async move { token.run_until_cancelled(task).await.unwrap_or(Ok(())) });
 }
 
 /// One shard's events at trading.

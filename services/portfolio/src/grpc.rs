@@ -4,7 +4,6 @@ use crate::books::Books;
 use crate::core::{Account, Holding, PositionValue, Valuation, value};
 use crate::store::{self, StoredFill, StoredPosting};
 use domain::{AccountId, Asset, Money};
-use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
 use mesh::error::{Error, Result};
 use mesh::pb::portfolio as pb;
@@ -13,6 +12,7 @@ use mesh::store::Store;
 use mesh::time::Clock;
 use mesh::{page, wire};
 use std::time::Duration;
+use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 
 /// Items on a page when the request does not say.
@@ -112,12 +112,10 @@ impl PortfolioService for PortfolioGrpc {
         }))
     }
 
-    type StreamPortfolioStream = BoxStream<'static, std::result::Result<pb::StreamPortfolioResponse, Status>>;
-
     async fn stream_portfolio(
         &self,
         request: Request<pb::StreamPortfolioRequest>,
-    ) -> std::result::Result<Response<Self::StreamPortfolioStream>, Status> {
+    ) -> std::result::Result<Response<BoxStream<pb::StreamPortfolioResponse>>, Status> {
         let account = wire::account("account_id", &request.get_ref().account_id)?;
         let first = self.portfolio(&account)?;
         let service = self.clone();

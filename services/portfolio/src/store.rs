@@ -236,7 +236,7 @@ async fn insert_fill(tx: &mut Transaction, sequence: u64, fill: &Fill) -> Result
     .bind(fill.account.as_str())
     .bind(fill.venue.as_str())
     .bind(fill.symbol.as_str())
-    .bind(signed(fill.trade_id.value())?)
+    .bind(signed(fill.trade_id.get())?)
     .bind(fill.order_id.as_str())
     .bind(signed(sequence)?)
     .bind(i64::from(fill.side == domain::Side::Buy))

@@ -120,11 +120,27 @@ impl Portfolios {
         self.accounts.entry(account.clone()).or_default()
     }
 
-    /// A batch on top of these.
-    pub fn batch(&self) -> Batch<'_> {
-        Batch {
-            base: self,
-            changes: Changes::default(),
+    /// Applies one event on top of these and of `changes`, which collects what a batch of events changes. `instrument` is
+    /// that of the fill's symbol.
+    ///
+    /// # Errors
+    /// A [`FoldError`]; the changes must then be dropped.
+    pub fn apply(
+        &self,
+        changes: &mut Changes,
+        sequence: u64,
+        time: Timestamp,
+        event: &Event,
+        instrument: Option<&Instrument>,
+    ) -> Result<(), FoldError> {
+        let mut batch = Batch { base: self, changes };
+        match event {
+            Event::Fill(fill) => {
+                let instrument = instrument.ok_or_else(|| FoldError::UnknownInstrument(fill.symbol.clone()))?;
+                batch.fill(sequence, fill, instrument)
+            }
+            Event::BalancesAdopted { account, balances, reason } => batch.adopt(sequence, time, account, balances, reason),
+            Event::Other => Ok(()),
         }
     }
 

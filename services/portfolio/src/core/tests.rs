@@ -71,14 +71,12 @@ fn fold(events: &[Event], size: usize) -> Portfolios {
     let mut portfolios = Portfolios::default();
     let mut sequence = 0;
     for chunk in events.chunks(size) {
-        let mut batch = portfolios.batch();
+        let mut changes = Changes::default();
         for event in chunk {
             sequence += 1;
-            batch
-                .apply(sequence, Timestamp::from_micros(7), event, Some(&instrument()))
-                .unwrap();
+            let time = Timestamp::from_micros(7);
+            portfolios.apply(&mut changes, sequence, time, event, Some(&instrument())).unwrap();
         }
-        let changes = batch.finish();
         portfolios.commit(changes);
     }
     portfolios
