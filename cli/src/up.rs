@@ -26,8 +26,13 @@ pub async fn up(options: &Serve) -> Result<()> {
     let loaded = config::read(options)?;
     let mut config = loaded.value;
     // Paper money on loopback: the first five minutes need no change of password, unless the configuration asks for it.
-    if matches!(loaded.provenance.get("auth.require_password_change"), None | Some(Source::Default)) {
+    let is_default = |key: &str| matches!(loaded.provenance.get(key), None | Some(Source::Default));
+    if is_default("auth.require_password_change") {
         config.auth.require_password_change = false;
+    }
+    // A person reads this terminal: the greeting, and what went wrong.
+    if is_default("telemetry.log") {
+        config.telemetry.log = "warn".to_owned();
     }
     let chance = Chance::from_entropy();
     // Bound here, since data and trading must know the exchange's address before they are built.

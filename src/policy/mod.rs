@@ -6,6 +6,7 @@ use http::Extensions;
 
 use crate::error::Error;
 use crate::identity::{Principal, Role};
+pub use crate::pb::tables::{METHODS, method};
 
 /// An rpc and its options.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -78,18 +78,18 @@ async fn bad_input_is_refused_and_changes_nothing() {
     let own = Some(token.as_str());
     let others = format!("{ORDERS}/{id}");
     let cases = vec![
-        post("malformed JSON", "{".to_owned(), (400, "INVALID_JSON")),
-        post("not an object", "[]".to_owned(), (400, "INVALID_JSON")),
+        post("malformed JSON", "{".to_owned(), (400, "MALFORMED_JSON")),
+        post("not an object", "[]".to_owned(), (400, "INVALID_FIELD")),
         post(
             "unknown field",
             fresh.replace("\"price\"", "\"prize\""),
-            (400, "INVALID_JSON"),
+            (400, "UNKNOWN_FIELD"),
         ),
-        post("wrong type", fresh.replace("\"0.01\"", "{}"), (400, "INVALID_JSON")),
+        post("wrong type", fresh.replace("\"0.01\"", "{}"), (400, "INVALID_FIELD")),
         post(
             "1e400 as a number",
             fresh.replace("\"0.01\"", "1e400"),
-            (400, "INVALID_JSON"),
+            (400, "MALFORMED_JSON"),
         ),
         post(
             "1e400 as text",
@@ -124,19 +124,19 @@ async fn bad_input_is_refused_and_changes_nothing() {
         post(
             "unknown enum name",
             fresh.replace("SIDE_BUY", "SIDE_UP"),
-            (400, "INVALID_JSON"),
+            (400, "UNKNOWN_ENUM_VALUE"),
         ),
         post(
             "unknown enum number",
             fresh.replace("\"SIDE_BUY\"", "7"),
-            (400, "INVALID_JSON"),
+            (400, "INVALID_FIELD"),
         ),
         post(
             "no side",
             fresh.replace("SIDE_BUY", "SIDE_UNSPECIFIED"),
             (400, "INVALID_FIELD"),
         ),
-        post("far from the market", fresh.replace(&price, "1"), (422, "PRICE_COLLAR")),
+        post("far from the market", fresh.replace(&price, &format!("{:.2}", bid * 1.2)), (422, "PRICE_COLLAR")),
         post(
             "more than the account has",
             fresh.replace("0.01", "500"),
@@ -158,7 +158,7 @@ async fn bad_input_is_refused_and_changes_nothing() {
             (400, "INVALID_FIELD"),
         ),
         get("no token", ORDERS, None, (401, "UNAUTHENTICATED")),
-        get("a wrong token", ORDERS, Some("nonsense"), (401, "TOKEN_INVALID")),
+        get("a wrong token", ORDERS, Some("nonsense"), (401, "TOKEN_MALFORMED")),
         get("a tampered token", ORDERS, Some(&tampered), (401, "TOKEN_INVALID")),
         get("another account", ORDERS, Some(&bob), (403, "ACCOUNT_NOT_GRANTED")),
         get(
@@ -203,19 +203,20 @@ async fn bad_input_is_refused_and_changes_nothing() {
             own,
             (404, "ORDER_NOT_FOUND"),
         ),
-        get("no such route", "/v1/nothing", own, (404, "NO_SUCH_ROUTE")),
+        get("no such route", "/v1/nothing", own, (404, "ROUTE_NOT_FOUND")),
         Case {
             method: "DELETE",
             ..get("no such method", ORDERS, own, (405, "METHOD_NOT_ALLOWED"))
         },
     ];
     let mut wrong = Vec::new();
-    for case in cases {
+    for (number, case) in cases.into_iter().enumerate() {
+        let body = case.body.map(|body| body.replace("\"fresh\"", &format!("\"fresh-{number}\"")));
         let client = case
             .token
             .as_ref()
             .map_or_else(|| nobody.clone(), |token| nobody.with_token(token));
-        let answer = client.send(case.method, &case.path, case.body).await;
+        let answer = client.send(case.method, &case.path, body).await;
         if (answer.status, answer.reason()) != (case.expected.0, case.expected.1) {
             wrong.push(format!(
                 "{}: {} {} instead of {:?}",

@@ -4,8 +4,8 @@ use crate::pages;
 use crate::{Gateway, forward, rest, websocket};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
@@ -32,7 +32,10 @@ impl RequestId {
     fn of(headers: &HeaderMap, ids: &Ids) -> Self {
         let is_plain = |value: &&HeaderValue| {
             (1..=MAX_REQUEST_ID).contains(&value.len())
-                && value.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+                && value
+                    .as_bytes()
+                    .iter()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
         };
         let given = headers.get(REQUEST_ID).filter(is_plain).cloned();
         let fresh = || HeaderValue::try_from(ids.next()).expect("an id is letters and digits");
@@ -77,8 +80,12 @@ async fn frame(State(gateway): State<Arc<Gateway>>, mut request: Request<Body>, 
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(pages::API_POLICY));
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(pages::API_POLICY));
     response
 }
 
@@ -86,7 +93,9 @@ async fn frame(State(gateway): State<Arc<Gateway>>, mut request: Request<Body>, 
 async fn dispatch(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
     let peer = peer_of(&request);
     if forward::is_grpc(request.headers()) {
-        return forward::forward(&gateway.access, &gateway.channels, peer, request).await.map(Body::new);
+        return forward::forward(&gateway.access, &gateway.channels, peer, request)
+            .await
+            .map(Body::new);
     }
     let id = id_of(&request);
     rest::handle(&gateway, peer, &id, request).await
@@ -105,7 +114,8 @@ async fn upgrade(
         .and_then(|upgrade| Ok((upgrade, websocket::caller_of(&gateway, &headers, &uri)?)))
         .and_then(|(upgrade, caller)| {
             let place = gateway.sockets.clone().try_acquire_owned().map_err(|_| {
-                Error::exhausted("TOO_MANY_WEB_SOCKETS", "too many WebSockets are open").retry_after(Duration::from_secs(5))
+                Error::exhausted("TOO_MANY_WEB_SOCKETS", "too many WebSockets are open")
+                    .retry_after(Duration::from_secs(5))
             })?;
             Ok((upgrade, caller, place))
         });
@@ -130,5 +140,9 @@ fn peer_of(request: &Request<Body>) -> IpAddr {
 }
 
 fn id_of(request: &Request<Body>) -> RequestId {
-    request.extensions().get().cloned().expect("the frame gives every request an id")
+    request
+        .extensions()
+        .get()
+        .cloned()
+        .expect("the frame gives every request an id")
 }

@@ -11,7 +11,6 @@ use http_body_util::{BodyExt, StreamBody};
 use mesh::channel::Channels;
 use mesh::error::{Error, Result};
 use mesh::identity;
-use mesh::pb::tables;
 use mesh::policy::{self, Method};
 use std::net::IpAddr;
 use tower::ServiceExt;
@@ -51,7 +50,7 @@ async fn try_forward(
     request: Request<Body>,
 ) -> Result<Response<tonic::body::Body>> {
     let path = request.uri().path().to_owned();
-    let Some(method) = tables::method(&path) else {
+    let Some(method) = policy::method(&path) else {
         return forward_own(channels, &path, request).await;
     };
     let caller = access.caller(request.headers())?;

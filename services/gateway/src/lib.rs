@@ -5,6 +5,7 @@
 //! gateway holds no session and no state that a restart would lose, but for WebSocket tickets that live 30 seconds.
 
 mod access;
+mod codec;
 mod config;
 mod edge;
 mod forward;
@@ -37,6 +38,9 @@ use topics::Topics;
 /// The service's name.
 pub const NAME: &str = "gateway";
 
+/// The OpenAPI page.
+pub(crate) const OPENAPI_JSON: &str = pb::OPENAPI_JSON;
+
 /// Everything that a request may need.
 pub(crate) struct Gateway {
     config: Config,
@@ -59,12 +63,13 @@ pub(crate) struct Gateway {
 /// When the address is not one, two REST routes are the same, or the compiled descriptors are damaged.
 pub async fn build(config: Config, deps: Deps) -> Result<Service> {
     let address = config.address.parse().map_err(|error| {
-        Error::invalid("CONFIG_INVALID", format!("gateway.address is not an address: {error}")).with("key", "gateway.address")
+        Error::invalid("CONFIG_INVALID", format!("gateway.address is not an address: {error}"))
+            .with("key", "gateway.address")
     })?;
     let gateway = Arc::new(Gateway {
         access: Access::new(deps.verifier.clone(), Limits::new(&config)),
         routes: mesh::rest::Router::new(pb::rest::routes())?,
-        topics: Topics::new()?,
+        topics: Topics::new(pb::FILE_DESCRIPTOR_SET)?,
         tickets: Tickets::new(config.max_tickets, deps.clock.clone(), deps.chance.clone()),
         sockets: Arc::new(Semaphore::new(config.max_web_sockets)),
         channels: deps.channels.clone(),
@@ -75,5 +80,11 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service> {
     });
     let server = GatewayServiceServer::new(guard::gateway_service(GatewayGrpc(gateway.clone())));
     let router = edge::router(gateway);
-    Ok(Service::new(NAME, tonic::service::Routes::new(server)).with_http(HttpSurface::new(router, address, "gateway.address")))
+    Ok(
+        Service::new(NAME, tonic::service::Routes::new(server)).with_http(HttpSurface::new(
+            router,
+            address,
+            "gateway.address",
+        )),
+    )
 }

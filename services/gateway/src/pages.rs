@@ -4,7 +4,6 @@ use crate::Gateway;
 use axum::Router;
 use axum::response::IntoResponse;
 use http::{HeaderValue, header};
-use mesh::pb;
 use std::sync::Arc;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_swagger_ui::{Config, SwaggerUi};
@@ -12,7 +11,8 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 /// Answers of the API are data: a browser shows none of them as a page.
 pub(crate) const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 /// Swagger UI runs its own scripts, and draws with inline styles and data images.
-const DOCS_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
+const DOCS_POLICY: &str =
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
 
 /// Swagger UI below `/docs`.
 pub(crate) fn docs() -> Router<Arc<Gateway>> {
@@ -25,5 +25,5 @@ pub(crate) fn docs() -> Router<Arc<Gateway>> {
 
 /// The OpenAPI page.
 pub(crate) async fn openapi() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], pb::OPENAPI_JSON)
+    ([(header::CONTENT_TYPE, "application/json")], crate::OPENAPI_JSON)
 }

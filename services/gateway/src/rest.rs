@@ -65,7 +65,12 @@ async fn authorised(
     }
     let until = Instant::now() + Duration::from_millis(gateway.config.request_timeout_ms);
     let in_time = tokio::time::timeout_at(until, deadline::with(Some(until), answer)).await;
-    in_time.unwrap_or_else(|_| Err(Error::deadline("DEADLINE_EXCEEDED", "no answer in time; its outcome is unknown")))
+    in_time.unwrap_or_else(|_| {
+        Err(Error::deadline(
+            "DEADLINE_EXCEEDED",
+            "no answer in time; its outcome is unknown",
+        ))
+    })
 }
 
 async fn input_of(gateway: &Gateway, id: &RequestId, request: Request<Body>) -> Result<Input> {
@@ -82,5 +87,10 @@ async fn input_of(gateway: &Gateway, id: &RequestId, request: Request<Body>) -> 
     if let Ok(value) = MetadataValue::try_from(id.as_str()) {
         metadata.insert("x-request-id", value);
     }
-    Ok(Input { query: parts.uri.query().map(str::to_owned), headers: parts.headers, body, metadata })
+    Ok(Input {
+        query: parts.uri.query().map(str::to_owned),
+        headers: parts.headers,
+        body,
+        metadata,
+    })
 }

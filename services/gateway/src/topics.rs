@@ -5,7 +5,6 @@ use bytes::{Buf, BufMut};
 use futures::{Stream, StreamExt};
 use mesh::channel::Channels;
 use mesh::error::{Error, Result};
-use mesh::pb;
 use mesh::policy::{self, Method};
 use prost::Message;
 use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, MethodDescriptor};
@@ -33,8 +32,8 @@ impl Topics {
     ///
     /// # Errors
     /// `Internal` when the descriptor set does not decode.
-    pub(crate) fn new() -> Result<Self> {
-        let pool = DescriptorPool::decode(pb::FILE_DESCRIPTOR_SET)
+    pub(crate) fn new(descriptors: &[u8]) -> Result<Self> {
+        let pool = DescriptorPool::decode(descriptors)
             .map_err(|error| Error::internal("DESCRIPTORS_DAMAGED", error.to_string()))?;
         Ok(Self { pool })
     }
@@ -45,7 +44,7 @@ impl Topics {
     /// `NotFound` for an unknown topic, `Invalid` for a request that is not its message.
     pub(crate) fn subscription(&self, topic: &str, request_json: &str) -> Result<Subscription> {
         let unknown = || Error::not_found("UNKNOWN_TOPIC", "no such topic").with("topic", topic);
-        let method = pb::tables::method(&format!("/{topic}")).ok_or_else(unknown)?;
+        let method = policy::method(&format!("/{topic}")).ok_or_else(unknown)?;
         if !method.server_streaming || method.client_streaming || method.http.is_empty() {
             return Err(unknown());
         }
@@ -153,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_topic_is_a_streaming_rpc_with_its_account() {
-        let topics = Topics::new().unwrap();
+        let topics = Topics::new(mesh::pb::FILE_DESCRIPTOR_SET).unwrap();
         let quotes = topics.subscription(QUOTES, "").unwrap();
         assert_eq!((quotes.method.area, quotes.account), ("data", None));
         let orders = topics.subscription(ORDERS, r#"{"accountId":"paper-1"}"#).unwrap();
@@ -165,7 +164,7 @@ mod tests {
 
     #[test]
     fn what_is_no_topic_or_no_request_is_refused() {
-        let topics = Topics::new().unwrap();
+        let topics = Topics::new(mesh::pb::FILE_DESCRIPTOR_SET).unwrap();
         for topic in [
             "",
             "nothing",

@@ -3,13 +3,13 @@
 //! where the stream conflates, and never a backlog here.
 
 use crate::Gateway;
+use crate::codec::{Action, Content, decode, encode};
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
 use http::{HeaderMap, Uri};
 use mesh::error::{Error, Result};
 use mesh::identity::{self, Caller};
-use mesh::pb::gateway as pb;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -128,32 +128,21 @@ impl Connection {
     }
 
     async fn handle(&mut self, text: &str) {
-        let frame: pb::ClientFrame = match serde_json::from_str(text) {
-            Ok(frame) => frame,
-            Err(error) => {
-                let error = Error::invalid("INVALID_JSON", format!("not a ClientFrame: {error}"));
-                return self.answer(0, 0, failure(&error)).await;
-            }
-        };
-        use pb::client_frame::Action;
-        match frame.action {
-            Some(Action::Subscribe(subscribe)) => self.subscribe(frame.id, &subscribe).await,
-            Some(Action::Unsubscribe(unsubscribe)) => self.unsubscribe(frame.id, unsubscribe.subscription_id).await,
-            None => {
-                let error = Error::invalid("NO_ACTION", "the frame names no action");
-                self.answer(frame.id, 0, failure(&error)).await;
-            }
+        match decode(text) {
+            (id, Ok(Action::Subscribe { topic, request_json })) => self.subscribe(id, &topic, &request_json).await,
+            (id, Ok(Action::Unsubscribe(subscription))) => self.unsubscribe(id, subscription).await,
+            (id, Err(error)) => self.answer(id, 0, Content::Failed(error)).await,
         }
     }
 
-    async fn subscribe(&mut self, id: i64, subscribe: &pb::Subscribe) {
-        let opened = match self.open(subscribe) {
+    async fn subscribe(&mut self, id: i64, topic: &str, request_json: &str) {
+        let opened = match self.open(topic, request_json) {
             Ok(opened) => opened,
-            Err(error) => return self.answer(id, 0, failure(&error)).await,
+            Err(error) => return self.answer(id, 0, Content::Failed(error)).await,
         };
         let subscription = self.next_subscription;
         self.next_subscription += 1;
-        let subscribed = pb::server_frame::Content::Subscribed(pb::Subscribed {});
+        let subscribed = Content::Subscribed;
         self.answer(id, subscription, subscribed).await;
         let follow = follow(opened, self.gateway.clone(), subscription, self.frames.clone());
         self.streams.insert(
@@ -162,17 +151,16 @@ impl Connection {
         );
     }
 
-    fn open(&mut self, subscribe: &pb::Subscribe) -> Result<crate::topics::Subscription> {
+    fn open(&mut self, topic: &str, request_json: &str) -> Result<crate::topics::Subscription> {
         self.streams.retain(|_, stream| !stream.is_finished());
         let bound = self.gateway.config.max_subscriptions;
         if self.streams.len() >= bound {
             return Err(Error::exhausted("TOO_MANY_SUBSCRIPTIONS", "too many subscriptions").with("limit", bound));
         }
-        let subscription = self
-            .gateway
-            .topics
-            .subscription(&subscribe.topic, &subscribe.request_json)?;
-        self.gateway.access.allow(subscription.method, Some(&self.caller), subscription.account.as_deref())?;
+        let subscription = self.gateway.topics.subscription(topic, request_json)?;
+        self.gateway
+            .access
+            .allow(subscription.method, Some(&self.caller), subscription.account.as_deref())?;
         Ok(subscription)
     }
 
@@ -180,14 +168,14 @@ impl Connection {
         let content = match self.streams.remove(&subscription) {
             Some(stream) => {
                 stream.abort();
-                pb::server_frame::Content::Unsubscribed(pb::Unsubscribed {})
+                Content::Unsubscribed
             }
-            None => failure(&Error::not_found("UNKNOWN_SUBSCRIPTION", "no such subscription")),
+            None => Content::Failed(Error::not_found("UNKNOWN_SUBSCRIPTION", "no such subscription")),
         };
         self.answer(id, subscription, content).await;
     }
 
-    async fn answer(&self, id: i64, subscription_id: i64, content: pb::server_frame::Content) {
+    async fn answer(&self, id: i64, subscription_id: i64, content: Content) {
         send(&self.frames, id, subscription_id, content).await;
     }
 
@@ -220,48 +208,22 @@ async fn follow(
 ) {
     let mut messages = match subscription.open(&gateway.channels).await {
         Ok(messages) => messages.boxed(),
-        Err(error) => return send(&frames, 0, subscription_id, failure(&error)).await,
+        Err(error) => return send(&frames, 0, subscription_id, Content::Failed(error)).await,
     };
     while let Some(message) = messages.next().await {
         match message {
-            Ok(json) => {
-                send(
-                    &frames,
-                    0,
-                    subscription_id,
-                    pb::server_frame::Content::MessageJson(json),
-                )
-                .await
-            }
-            Err(error) => return send(&frames, 0, subscription_id, failure(&error)).await,
+            Ok(json) => send(&frames, 0, subscription_id, Content::Message(json)).await,
+            Err(error) => return send(&frames, 0, subscription_id, Content::Failed(error)).await,
         }
     }
-    send(
-        &frames,
-        0,
-        subscription_id,
-        pb::server_frame::Content::Unsubscribed(pb::Unsubscribed {}),
-    )
-    .await;
+    send(&frames, 0, subscription_id, Content::Unsubscribed).await;
 }
 
-async fn send(frames: &mpsc::Sender<Message>, id: i64, subscription_id: i64, content: pb::server_frame::Content) {
-    let frame = pb::ServerFrame {
-        id,
-        subscription_id,
-        content: Some(content),
-    };
-    let text = serde_json::to_string(&frame).expect("a frame holds only integers and strings");
+async fn send(frames: &mpsc::Sender<Message>, id: i64, subscription_id: i64, content: Content) {
     // The connection is ending when nobody takes the frame.
-    let _ = frames.send(Message::Text(text.into())).await;
-}
-
-fn failure(error: &Error) -> pb::server_frame::Content {
-    pb::server_frame::Content::Error(pb::FrameError {
-        status: mesh::rest::status_word(error.kind()).to_owned(),
-        reason: error.reason().to_owned(),
-        message: error.message().to_owned(),
-    })
+    let _ = frames
+        .send(Message::Text(encode(id, subscription_id, content).into()))
+        .await;
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ impl MarketFollower {
                 // The data service answers before its venue has; an empty list is no news.
                 Ok(_) => backoff.half_jitter(round, &self.chance),
                 Err(error) => {
-                    tracing::warn!(%error, "the instruments cannot be read");
+                    tracing::info!(%error, "the instruments cannot be read yet");
                     backoff.half_jitter(round, &self.chance)
                 }
             };
@@ -119,7 +119,7 @@ impl MarketFollower {
         loop {
             match self.quotes(&mut round).await {
                 Ok(()) => tracing::info!("the stream of quotes ended"),
-                Err(error) => tracing::warn!(%error, "the stream of quotes broke"),
+                Err(error) => tracing::info!(%error, "the stream of quotes ended, it is opened again"),
             }
             tokio::time::sleep(backoff.half_jitter(round, &self.chance)).await;
             round = round.saturating_add(1);

@@ -21,7 +21,7 @@ impl SourceFile {
     }
 }
 
-/// Reads every Rust file below `folder`, in the order of their names.
+/// Reads every Rust file below `folder` that is not a test, in the order of their names.
 ///
 /// # Panics
 /// When the folder cannot be read.
@@ -35,6 +35,10 @@ pub fn read_sources(folder: &Path) -> Vec<SourceFile> {
 fn collect(root: &Path, folder: &Path, found: &mut Vec<SourceFile>) {
     for entry in std::fs::read_dir(folder).expect("a source folder can be listed") {
         let path = entry.expect("a source folder can be listed").path();
+        let is_test = path.file_stem().is_some_and(|stem| stem == "tests");
+        if is_test {
+            continue;
+        }
         if path.is_dir() {
             collect(root, &path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
