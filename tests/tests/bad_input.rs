@@ -136,7 +136,11 @@ async fn bad_input_is_refused_and_changes_nothing() {
             fresh.replace("SIDE_BUY", "SIDE_UNSPECIFIED"),
             (400, "INVALID_FIELD"),
         ),
-        post("far from the market", fresh.replace(&price, &format!("{:.2}", bid * 1.2)), (422, "PRICE_COLLAR")),
+        post(
+            "far from the market",
+            fresh.replace(&price, &format!("{:.2}", bid * 1.2)),
+            (422, "PRICE_COLLAR"),
+        ),
         post(
             "more than the account has",
             fresh.replace("0.01", "500"),
@@ -211,7 +215,9 @@ async fn bad_input_is_refused_and_changes_nothing() {
     ];
     let mut wrong = Vec::new();
     for (number, case) in cases.into_iter().enumerate() {
-        let body = case.body.map(|body| body.replace("\"fresh\"", &format!("\"fresh-{number}\"")));
+        let body = case
+            .body
+            .map(|body| body.replace("\"fresh\"", &format!("\"fresh-{number}\"")));
         let client = case
             .token
             .as_ref()

@@ -109,7 +109,8 @@ async fn killed_without_warning_nothing_acknowledged_is_lost() {
         let path = format!("/v1/accounts/paper-1/orders/{id}");
         // A market order is bounded by its collar: where the book was thin, a part of it expired.
         let is_over = |body: &Value| {
-            ["ORDER_STATUS_FILLED", "ORDER_STATUS_EXPIRED"].contains(&body["order"]["status"].as_str().unwrap_or_default())
+            ["ORDER_STATUS_FILLED", "ORDER_STATUS_EXPIRED"]
+                .contains(&body["order"]["status"].as_str().unwrap_or_default())
         };
         admin.get_until(&path, is_over).await;
     }
@@ -227,14 +228,8 @@ fn mistakes_at_the_start_are_one_line_and_exit_code_2() {
     std::fs::write(&not_a_folder, "in the way").unwrap();
     let unwritable = format!("mesh.data_dir={}", not_a_folder.join("below").display());
     let mut table = vec![
-        (
-            vec!["up", "--set", &data_dir, "--set", &in_use],
-            "exchange.listen",
-        ),
-        (
-            vec!["up", "--any-port", "--set", &unwritable],
-            "mesh.data_dir",
-        ),
+        (vec!["up", "--set", &data_dir, "--set", &in_use], "exchange.listen"),
+        (vec!["up", "--any-port", "--set", &unwritable], "mesh.data_dir"),
         (vec!["up", "--set", "exchange.symbls=3"], "exchange.symbols"),
         (vec!["up", "--set", "exchange.symbols=many"], "exchange.symbols"),
         (vec!["up", "--set", "exchange"], "KEY=VALUE"),
