@@ -84,3 +84,6 @@ impl Books {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

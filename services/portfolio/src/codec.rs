@@ -76,3 +76,6 @@ fn middle_of(bid: Price, ask: Price) -> Result<Price> {
 fn damaged(field: &'static str, value: impl std::fmt::Display) -> Error {
     Error::internal("EVENT_DAMAGED", format!("{field} cannot be {value}")).with("field", field)
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,7 +39,9 @@ impl Follower {
     pub(crate) fn start(self, shutdown: &Shutdown, replaying: ReadinessGuard) {
         let (marks, spawner) = (self.clone(), shutdown.clone());
         until_stopped(shutdown, "portfolio marks", async move { marks.follow_marks().await });
-        until_stopped(shutdown, "portfolio shards", async move { self.discover(&spawner, replaying).await });
+        until_stopped(shutdown, "portfolio shards", async move {
+            self.discover(&spawner, replaying).await
+        });
     }
 
     /// Waits for data and trading, then follows each shard.
@@ -79,10 +81,18 @@ impl Follower {
         };
         let stream = format!("trading-{}", shard.shard);
         let reached = self.cursor(&stream).await?;
-        let feed = ShardFeed { clients: self.clients.clone(), shard: shard.shard };
+        let feed = ShardFeed {
+            clients: self.clients.clone(),
+            shard: shard.shard,
+        };
         let consumer = Consumer::new(self.store.clone(), stream, feed, self.chance.clone(), options);
         let caught_up = reached >= shard.last_sequence;
-        let mut fold = Fold { follower: self, shard, changes: Changes::default(), replaying: Some(replaying) };
+        let mut fold = Fold {
+            follower: self,
+            shard,
+            changes: Changes::default(),
+            replaying: Some(replaying),
+        };
         if caught_up {
             fold.replaying = None;
         }
@@ -138,7 +148,10 @@ impl Follower {
 /// Runs a task until the process ends; a batch on its way is undone by its transaction.
 fn until_stopped(shutdown: &Shutdown, name: &str, task: impl Future<Output = Result<()>> + Send + 'static) {
     let token = shutdown.token();
-    shutdown.spawn(name, async move { token.run_until_cancelled(task).await.unwrap_or(Ok(())) });
+    shutdown.spawn(
+        name,
+        async move { token.run_until_cancelled(task).await.unwrap_or(Ok(())) },
+    );
 }
 
 /// One shard's events at trading.

@@ -8,8 +8,8 @@ use domain::{AccountId, Asset, Fill, Money, Symbol};
 use mesh::error::{Error, Result};
 use mesh::events::cursor;
 use mesh::store::{Migration, Store, Transaction};
-use sqlx::any::AnyRow;
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
 /// A movement's id is its event's sequence times this, plus its shard.
 pub(crate) const SHARDS_BOUND: i64 = 1 << 8;
@@ -313,3 +313,6 @@ fn signed(number: u64) -> Result<i64> {
 fn damaged(error: impl std::fmt::Display) -> Error {
     Error::internal("STORE_DAMAGED", format!("the store holds what cannot be read: {error}"))
 }
+
+#[cfg(test)]
+mod tests;

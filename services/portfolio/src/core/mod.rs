@@ -139,7 +139,11 @@ impl Portfolios {
                 let instrument = instrument.ok_or_else(|| FoldError::UnknownInstrument(fill.symbol.clone()))?;
                 batch.fill(sequence, fill, instrument)
             }
-            Event::BalancesAdopted { account, balances, reason } => batch.adopt(sequence, time, account, balances, reason),
+            Event::BalancesAdopted {
+                account,
+                balances,
+                reason,
+            } => batch.adopt(sequence, time, account, balances, reason),
             Event::Other => Ok(()),
         }
     }

@@ -75,7 +75,9 @@ fn fold(events: &[Event], size: usize) -> Portfolios {
         for event in chunk {
             sequence += 1;
             let time = Timestamp::from_micros(7);
-            portfolios.apply(&mut changes, sequence, time, event, Some(&instrument())).unwrap();
+            portfolios
+                .apply(&mut changes, sequence, time, event, Some(&instrument()))
+                .unwrap();
         }
         portfolios.commit(changes);
     }
@@ -117,7 +119,9 @@ fn balances_that_are_adopted_again_post_only_the_difference() {
     let events = [opening(&[("USDT", "1000")]), opening(&[("USDT", "900"), ("BTC", "0")])];
     let mut portfolios = fold(&events[..1], 1);
     let mut changes = Changes::default();
-    portfolios.apply(&mut changes, 2, Timestamp::from_micros(7), &events[1], None).unwrap();
+    portfolios
+        .apply(&mut changes, 2, Timestamp::from_micros(7), &events[1], None)
+        .unwrap();
     assert_eq!(changes.movements[0].entries.len(), 2, "one asset differs, two sides");
     portfolios.commit(changes);
     assert_eq!(
@@ -134,7 +138,10 @@ fn what_cannot_be_applied_changes_nothing() {
         portfolios.apply(&mut changes, 1, Timestamp::from_micros(7), event, instrument)
     };
     let refusal = apply(&fill(1, Side::Buy, "1", "1", "0", "USDT"), None);
-    assert_eq!(refusal, Err(FoldError::UnknownInstrument(Symbol::parse("BTCUSDT").unwrap())));
+    assert_eq!(
+        refusal,
+        Err(FoldError::UnknownInstrument(Symbol::parse("BTCUSDT").unwrap()))
+    );
     let refusal = apply(&fill(1, Side::Buy, "1", "1", "2", "BTC"), Some(&instrument()));
     assert!(matches!(refusal, Err(FoldError::Position(_))));
     apply(&Event::Other, None).unwrap();
