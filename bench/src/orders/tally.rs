@@ -1,0 +1,147 @@
+//! What came back: latencies and errors of submits and of cancels.
+
+use hdrhistogram::Histogram;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The longest latency told apart, in microseconds.
+const LONGEST_US: u64 = 120_000_000;
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A new order.
+    Submit,
+    /// A cancel.
+    Cancel,
+}
+
+impl Kind {
+    /// For people.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Submit => "submit",
+            Self::Cancel => "cancel",
+        }
+    }
+}
+
+/// Latencies of every answer, good or bad, and of requests that got none.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    latencies: Histogram<u64>,
+    refused: u64,
+}
+
+impl Measured {
+    fn new() -> Self {
+        let latencies = Histogram::new_with_bounds(1, LONGEST_US, 3).expect("the bounds are constants in order");
+        Self { latencies, refused: 0 }
+    }
+
+    /// A quantile in milliseconds.
+    pub(crate) fn latency_ms(&self, share: f64) -> f64 {
+        self.latencies.value_at_quantile(share) as f64 / 1e3
+    }
+
+    /// How many requests are done.
+    pub(crate) fn answered(&self) -> usize {
+        usize::try_from(self.latencies.len()).unwrap_or(usize::MAX)
+    }
+
+    /// How many of them did not do what was asked.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused
+    }
+}
+
+/// Both kinds.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    submits: Measured,
+    cancels: Measured,
+    errors: BTreeMap<String, u64>,
+}
+
+impl Tally {
+    /// Nothing yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            submits: Measured::new(),
+            cancels: Measured::new(),
+            errors: BTreeMap::new(),
+        }
+    }
+
+    /// Counts one request, with the error when it was not good.
+    pub(crate) fn record(&mut self, kind: Kind, latency: Duration, error: Option<String>) {
+        let measured = match kind {
+            Kind::Submit => &mut self.submits,
+            Kind::Cancel => &mut self.cancels,
+        };
+        measured
+            .latencies
+            .saturating_record(u64::try_from(latency.as_micros()).unwrap_or(LONGEST_US));
+        if let Some(error) = error {
+            measured.refused += 1;
+            *self.errors.entry(format!("{}: {error}", kind.name())).or_default() += 1;
+        }
+    }
+
+    /// Takes in what another one counted.
+    ///
+    /// # Errors
+    /// Never, since all have the same bounds.
+    pub(crate) fn add(&mut self, other: &Self) -> Result<(), hdrhistogram::AdditionError> {
+        for (mine, yours) in [(&mut self.submits, &other.submits), (&mut self.cancels, &other.cancels)] {
+            mine.latencies.add(&yours.latencies)?;
+            mine.refused += yours.refused;
+        }
+        for (error, count) in &other.errors {
+            *self.errors.entry(error.clone()).or_default() += count;
+        }
+        Ok(())
+    }
+
+    /// The requests of one kind.
+    pub(crate) fn of(&self, kind: Kind) -> &Measured {
+        match kind {
+            Kind::Submit => &self.submits,
+            Kind::Cancel => &self.cancels,
+        }
+    }
+
+    /// Errors by kind, status and reason.
+    pub(crate) fn errors(&self) -> impl Iterator<Item = (&String, &u64)> {
+        self.errors.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, Tally};
+    use std::time::Duration;
+
+    #[test]
+    fn tallies_add_up() {
+        let (mut total, mut window) = (Tally::new(), Tally::new());
+        window.record(Kind::Submit, Duration::from_millis(2), None);
+        window.record(
+            Kind::Cancel,
+            Duration::from_millis(4),
+            Some("404 ORDER_UNKNOWN".to_owned()),
+        );
+        total.add(&window).unwrap();
+        total.add(&window).unwrap();
+        assert_eq!(
+            (total.of(Kind::Submit).answered(), total.of(Kind::Submit).refused()),
+            (2, 0)
+        );
+        assert_eq!(total.of(Kind::Cancel).refused(), 2);
+        assert!((total.of(Kind::Cancel).latency_ms(1.0) - 4.0).abs() < 0.01);
+        assert_eq!(
+            total.errors().next(),
+            Some((&"cancel: 404 ORDER_UNKNOWN".to_owned(), &2))
+        );
+    }
+}
