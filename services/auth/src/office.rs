@@ -181,3 +181,128 @@ fn beside(data_dir: &Path) -> Option<PathBuf> {
         .map(|parent| parent.join("keys"))
         .filter(|folder| folder.is_dir())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use mesh::app::testing::Bed;
+    use mesh::store::StoreConfig;
+    use mesh::time::{Chance, Clock, ManualClock};
+    use sqlx::Row;
+
+    use super::Office;
+    use crate::config::{Argon2Config, Config};
+
+    struct Place {
+        office: Office,
+        manual: ManualClock,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Place {
+        async fn open(store: StoreConfig) -> Place {
+            let folder = tempfile::tempdir().unwrap();
+            let (clock, manual) = Clock::manual(1_700_000_000_000_000);
+            let mut deps = Bed::new(folder.path(), clock, Chance::from_entropy()).deps(crate::NAME);
+            deps.store = store;
+            let config = Config {
+                housekeeping_s: 1,
+                argon2: Argon2Config {
+                    memory_kib: 8,
+                    passes: 1,
+                    ..Argon2Config::default()
+                },
+                ..Config::default()
+            };
+            let office = Office::open(config, &deps).await.unwrap();
+            Place {
+                office,
+                manual,
+                _folder: folder,
+            }
+        }
+
+        async fn log_in(&self) {
+            let password = std::fs::read_to_string(self.office.data_dir.join(super::PASSWORD_FILE)).unwrap();
+            self.office.login(super::FIRST_USER, password.trim()).await.unwrap();
+        }
+
+        /// How many sessions, tokens and signing keys are stored.
+        async fn stored(&self) -> [i64; 3] {
+            let mut counts = [0; 3];
+            let statements = [
+                "SELECT CAST(COUNT(*) AS BIGINT) AS stored FROM sessions",
+                "SELECT CAST(COUNT(*) AS BIGINT) AS stored FROM access_tokens",
+                "SELECT CAST(COUNT(*) AS BIGINT) AS stored FROM signing_keys",
+            ];
+            for (count, statement) in counts.iter_mut().zip(statements) {
+                let row = sqlx::query(statement)
+                    .fetch_one(self.office.store.read())
+                    .await
+                    .unwrap();
+                *count = row.try_get("stored").unwrap();
+            }
+            counts
+        }
+    }
+
+    #[tokio::test]
+    async fn what_has_expired_is_forgotten_a_minute_later() {
+        for store in mesh::store::testing::engines() {
+            let place = Place::open(store).await;
+            place.log_in().await;
+            let mut transaction = place.office.store.begin().await.unwrap();
+            let now = place.office.clock.now_micros();
+            crate::store::use_signing_key(&mut transaction, "of a replica that is gone", now)
+                .await
+                .unwrap();
+            transaction.commit().await.unwrap();
+            // seconds since the login → sessions, tokens and keys that are left
+            let table = [
+                (659, [1, 1, 2]),
+                (660, [1, 0, 2]),
+                (86_400, [1, 0, 2]),
+                (86_401, [1, 0, 1]),
+                (30 * 86_400 + 59, [1, 0, 1]),
+                (30 * 86_400 + 60, [0, 0, 1]),
+            ];
+            for (second, left) in table {
+                place.manual.set(now + second * 1_000_000);
+                place.office.keep_house().await.unwrap();
+                assert_eq!(place.stored().await, left, "after {second} s");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn house_is_kept_again_and_again() {
+        let place = Place::open(mesh::store::testing::sqlite()).await;
+        place.log_in().await;
+        place.manual.advance(Duration::from_secs(31 * 86_400));
+        let until_it_is_done = async {
+            while place.stored().await != [0, 0, 1] {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            () = place.office.clone().housekeeping() => unreachable!("it never ends"),
+            () = until_it_is_done => {}
+        }
+    }
+
+    #[tokio::test]
+    async fn a_store_that_fails_does_not_end_the_housekeeping() {
+        let place = Place::open(mesh::store::testing::sqlite()).await;
+        let mut transaction = place.office.store.begin().await.unwrap();
+        sqlx::query("ALTER TABLE sessions RENAME TO hidden")
+            .execute(&mut *transaction)
+            .await
+            .unwrap();
+        transaction.commit().await.unwrap();
+        assert!(place.office.keep_house().await.is_err());
+        let two_rounds = Duration::from_millis(2_100);
+        let ended = tokio::time::timeout(two_rounds, place.office.clone().housekeeping()).await;
+        assert!(ended.is_err(), "it goes on");
+    }
+}

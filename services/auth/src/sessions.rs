@@ -13,7 +13,7 @@ use crate::error::{
 use crate::keys::Grant;
 use crate::office::{FIRST_USER, Office};
 use crate::secrets::{RefreshToken, random_id, random_secret, sha256};
-use crate::store::{self, NewToken, SessionRow, TokensOf, User};
+use crate::store::{self, NewToken, Revoked, ServiceAccount, SessionRow, TokensOf, User};
 
 /// The tokens of a session, or of a service account.
 pub(crate) struct Issued {
@@ -44,8 +44,9 @@ impl Office {
             .await?
             .filter(|now| now.password_hash == user.password_hash && !now.disabled)
             .ok_or_else(invalid_credentials)?;
-        let issued = self.open_session(&mut transaction, &user).await?;
+        let (issued, revoked) = self.open_session(&mut transaction, &user).await?;
         transaction.commit().await?;
+        self.announce(revoked);
         self.throttle.lock().succeeded(name);
         tracing::info!(user = name, "logged in");
         Ok((issued, self.must_change(&user)))
@@ -54,9 +55,13 @@ impl Office {
     /// Exchanges a refresh token. Of two that present the same one, the first wins, and the second ends the session.
     pub(crate) async fn refresh(&self, token: &str) -> Result<Issued> {
         let token = RefreshToken::parse(token).ok_or_else(invalid_refresh_token)?;
+        // Whoever makes tokens up does not occupy the one writer.
+        store::session(self.store.read(), token.session)
+            .await?
+            .ok_or_else(invalid_refresh_token)?;
         let now = self.clock.now_micros();
         let mut transaction = self.store.begin().await?;
-        let session = store::session(&mut transaction, token.session)
+        let session = store::session(&mut *transaction, token.session)
             .await?
             .ok_or_else(invalid_refresh_token)?;
         match session.family.present(&sha256(token.secret), now) {
@@ -98,18 +103,17 @@ impl Office {
         if !is_name(client_id) {
             return Err(invalid_credentials());
         }
-        let presented = sha256(secret);
-        let mut transaction = self.store.begin().await?;
-        let account = store::service_account(&mut transaction, client_id).await?;
-        let expected = account
-            .as_ref()
-            .and_then(|account| hex::decode(&account.secret_sha256).ok());
-        let expected = expected.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-        let matches = same(&expected.unwrap_or_default(), &presented);
-        let Some(account) = account.filter(|_| matches) else {
+        // Whoever makes credentials up does not occupy the one writer.
+        let checked = store::service_account(self.store.read(), client_id).await?;
+        let Some(checked) = checked.filter(|account| opens(account, secret)) else {
             tracing::info!(client_id, "a service account's credentials were refused");
             return Err(invalid_credentials());
         };
+        let mut transaction = self.store.begin().await?;
+        let account = store::service_account(&mut *transaction, client_id)
+            .await?
+            .filter(|now| now.secret_sha256 == checked.secret_sha256)
+            .ok_or_else(invalid_credentials)?;
         let now = self.clock.now_micros();
         let limit = self.config.tokens_per_service_account;
         let (held, first_us) = store::tokens_of(&mut transaction, client_id, now).await?;
@@ -162,7 +166,8 @@ impl Office {
         store::end_sessions(&mut transaction, TokensOf::Subject(name)).await?;
         let now = self.clock.now_micros();
         let revoked = store::revoke_tokens(&mut transaction, TokensOf::Subject(name), now).await?;
-        let issued = self.open_session(&mut transaction, &user).await?;
+        // Every session has just ended, so none is surplus.
+        let (issued, _) = self.open_session(&mut transaction, &user).await?;
         transaction.commit().await?;
         self.announce(revoked);
         self.throttle.lock().succeeded(name);
@@ -196,12 +201,13 @@ impl Office {
         }
     }
 
-    async fn open_session(&self, transaction: &mut Transaction, user: &User) -> Result<Issued> {
+    /// Opens a session and ends the surplus ones; their revoked tokens are to be announced after the commit.
+    async fn open_session(&self, transaction: &mut Transaction, user: &User) -> Result<(Issued, Vec<Revoked>)> {
         let now = self.clock.now_micros();
         let keep = i64::from(self.config.sessions_per_user) - 1;
+        let mut revoked = Vec::new();
         for session in store::end_surplus_sessions(transaction, &user.name, keep, now).await? {
-            let revoked = store::revoke_tokens(transaction, TokensOf::Session(&session), now).await?;
-            self.announce(revoked);
+            revoked.extend(store::revoke_tokens(transaction, TokensOf::Session(&session), now).await?);
         }
         let secret = random_secret(&self.chance);
         let lifetime = i64::try_from(self.config.session_s)
@@ -226,7 +232,7 @@ impl Office {
             secret: &secret,
         }
         .text();
-        Ok(issued)
+        Ok((issued, revoked))
     }
 
     async fn issue(
@@ -262,6 +268,12 @@ impl Office {
             refresh_token: String::new(),
         })
     }
+}
+
+/// Whether the secret is the service account's.
+fn opens(account: &ServiceAccount, secret: &str) -> bool {
+    let mut expected = [0; 32];
+    hex::decode_to_slice(&account.secret_sha256, &mut expected).is_ok() && same(&expected, &sha256(secret))
 }
 
 /// A name as it may stand in a log: people type passwords where names belong.

@@ -34,6 +34,7 @@ CREATE TABLE access_tokens (
     revoked BIGINT NOT NULL
 );
 CREATE INDEX access_tokens_of_subject ON access_tokens (subject);
+CREATE INDEX access_tokens_of_session ON access_tokens (session_id);
 CREATE INDEX access_tokens_by_expiry ON access_tokens (expires_us);
 CREATE TABLE signing_keys (
     x TEXT NOT NULL PRIMARY KEY,

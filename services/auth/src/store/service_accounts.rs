@@ -3,7 +3,7 @@
 use mesh::Result;
 use mesh::store::{Store, Transaction};
 use sqlx::Row;
-use sqlx::any::AnyRow;
+use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{access, joined};
 use crate::core::Access;
@@ -29,11 +29,11 @@ fn read(row: &AnyRow) -> Result<ServiceAccount> {
     })
 }
 
-/// The service account of an id, as the transaction sees it.
-pub(crate) async fn service_account(transaction: &mut Transaction, client_id: &str) -> Result<Option<ServiceAccount>> {
+/// The service account of an id.
+pub(crate) async fn service_account<'c>(from: impl AnyExecutor<'c>, client_id: &str) -> Result<Option<ServiceAccount>> {
     let row = sqlx::query("SELECT * FROM service_accounts WHERE client_id = $1")
         .bind(client_id)
-        .fetch_optional(&mut **transaction)
+        .fetch_optional(from)
         .await?;
     row.as_ref().map(read).transpose()
 }

@@ -3,7 +3,7 @@
 use mesh::store::{Store, Transaction};
 use mesh::{Error, Result};
 use sqlx::Row;
-use sqlx::any::AnyRow;
+use sqlx::any::{AnyExecutor, AnyRow};
 
 use crate::core::Family;
 
@@ -60,10 +60,10 @@ fn read(row: &AnyRow) -> Result<SessionRow> {
 }
 
 /// The session of an id.
-pub(crate) async fn session(transaction: &mut Transaction, id: &str) -> Result<Option<SessionRow>> {
+pub(crate) async fn session<'c>(from: impl AnyExecutor<'c>, id: &str) -> Result<Option<SessionRow>> {
     let row = sqlx::query("SELECT * FROM sessions WHERE session_id = $1")
         .bind(id)
-        .fetch_optional(&mut **transaction)
+        .fetch_optional(from)
         .await?;
     row.as_ref().map(read).transpose()
 }

@@ -7,6 +7,7 @@ use auth::{Argon2Config, Config, NAME, build};
 use mesh::Error;
 use mesh::app::testing::Bed;
 use mesh::channel::Channel;
+use mesh::identity::ServiceIdentity;
 use mesh::pb::auth::auth_service_client::AuthServiceClient;
 use mesh::pb::auth::{Access, CreateUserRequest, LoginRequest, RefreshTokenRequest, Tokens};
 use mesh::store::StoreConfig;
@@ -46,6 +47,19 @@ pub(crate) async fn places() -> Vec<Place> {
 impl Place {
     pub(crate) async fn open(store: StoreConfig, config: Config) -> Place {
         Place::in_folder(Arc::new(tempfile::tempdir().unwrap()), store, config).await
+    }
+
+    /// The service with a folder in which others leave their keys: see [`Place::service`].
+    pub(crate) async fn with_service_keys() -> Place {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let keys_dir = Some(folder.path().to_owned());
+        let config = Config { keys_dir, ..config() };
+        Place::in_folder(folder, mesh::store::testing::sqlite(), config).await
+    }
+
+    /// Another service's identity, whose key everybody in the mesh trusts.
+    pub(crate) fn service(&self, name: &str) -> ServiceIdentity {
+        self.bed.deps(name).identity
     }
 
     /// The service after a restart.
