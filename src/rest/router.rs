@@ -72,6 +72,10 @@ impl Router {
                     variables: variables(&route, &segments)?,
                 });
             }
+            // The path is known in this reading; another one would speak of another resource.
+            if !search.allowed.is_empty() {
+                break;
+            }
         }
         if search.allowed.is_empty() {
             return Err(no_route());

@@ -9,6 +9,9 @@ use tonic_health::server::HealthReporter;
 use crate::error::{Error, Result};
 use crate::pb::{FILE_DESCRIPTOR_SET, tables};
 
+/// The service that forwards to all others.
+const GATEWAY: &str = "gateway";
+
 /// What a server says about its health (grpc.health.v1). Cheap to clone.
 #[derive(Clone)]
 pub struct Health {
@@ -44,11 +47,10 @@ pub async fn standard_services(name: &str, routes: Routes) -> Result<(Routes, He
         .collect();
     let health = Health { reporter, services };
     health.set(false).await;
-    let v1 = reflection(&health.services)
-        .build_v1()
-        .map_err(|error| bad_descriptors(&error))?;
+    let shown = shown(name, &health.services);
+    let v1 = reflection(&shown).build_v1().map_err(|error| bad_descriptors(&error))?;
     // grpcurl and older tools still speak the alpha version.
-    let v1alpha = reflection(&health.services)
+    let v1alpha = reflection(&shown)
         .build_v1alpha()
         .map_err(|error| bad_descriptors(&error))?;
     Ok((
@@ -57,7 +59,16 @@ pub async fn standard_services(name: &str, routes: Routes) -> Result<(Routes, He
     ))
 }
 
-/// Tells of this server's services only, though the descriptors know all.
+/// A server shows its own services; the gateway, which forwards to all, shows all.
+fn shown(name: &str, own: &BTreeSet<&'static str>) -> BTreeSet<&'static str> {
+    if name == GATEWAY {
+        tables::METHODS.iter().map(|method| method.service).collect()
+    } else {
+        own.clone()
+    }
+}
+
+/// Tells of these services only, though the descriptors know all.
 fn reflection<'a>(services: &BTreeSet<&'static str>) -> tonic_reflection::server::Builder<'a> {
     let builder = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)

@@ -122,7 +122,10 @@ async fn the_openapi_page_is_valid_and_schemathesis_finds_nothing() {
 
     let schemathesis = python.with_file_name("schemathesis");
     let token = token(&platform).await;
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign/schemathesis.toml");
     let (code, out, err) = run(Command::new(schemathesis)
+        .arg("--config-file")
+        .arg(config)
         .arg("run")
         .arg(format!("{}/openapi.json", platform.gateway()))
         .args(["--header", &format!("Authorization: Bearer {token}")])
