@@ -68,7 +68,9 @@ pub enum Command {
 }
 
 /// Where the configuration comes from: the file, then TRADEMESH_* variables, then these flags.
+// The subcommand `serve` already has a group of that name.
 #[derive(Debug, Clone, Args)]
+#[group(id = "process")]
 pub struct Serve {
     /// The configuration file (TOML).
     #[arg(long, short = 'c', value_name = "FILE", env = "TRADEMESH_CONFIG")]

@@ -20,11 +20,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A channel that carries the session's token.
-pub type Authorised = InterceptedService<Channel, Bearer>;
+pub(crate) type Authorised = InterceptedService<Channel, Bearer>;
 
 /// Puts the access token on every call.
 #[derive(Debug, Clone)]
-pub struct Bearer(MetadataValue<Ascii>);
+pub(crate) struct Bearer(MetadataValue<Ascii>);
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> std::result::Result<Request<()>, Status> {
@@ -37,7 +37,7 @@ impl Interceptor for Bearer {
 ///
 /// # Errors
 /// When the address is not a URL, or nothing answers there.
-pub async fn connect(server: &str) -> Result<Channel> {
+pub(crate) async fn connect(server: &str) -> Result<Channel> {
     let endpoint = Endpoint::from_shared(server.to_owned())
         .map_err(|error| Error::invalid("BAD_SERVER", format!("'{server}' is not an address: {error}")))?;
     endpoint.connect_timeout(CONNECT_TIMEOUT).connect().await.map_err(|_| {
@@ -52,7 +52,7 @@ pub async fn connect(server: &str) -> Result<Channel> {
 ///
 /// # Errors
 /// When nobody is logged in, or the gateway does not answer.
-pub async fn authorised(options: &args::Client) -> Result<Authorised> {
+pub(crate) async fn authorised(options: &args::Client) -> Result<Authorised> {
     let path = session_path(options)?;
     let mut session = Session::load(&path)?;
     let channel = connect(&options.server).await?;
@@ -70,7 +70,7 @@ pub async fn authorised(options: &args::Client) -> Result<Authorised> {
 }
 
 /// A unary request that gives up after ten seconds.
-pub fn unary<T>(message: T) -> Request<T> {
+pub(crate) fn unary<T>(message: T) -> Request<T> {
     let mut request = Request::new(message);
     request.set_timeout(CALL_TIMEOUT);
     request
@@ -80,7 +80,7 @@ pub fn unary<T>(message: T) -> Request<T> {
 ///
 /// # Errors
 /// When no flag names a file and there is no home.
-pub fn session_path(options: &args::Client) -> Result<PathBuf> {
+pub(crate) fn session_path(options: &args::Client) -> Result<PathBuf> {
     options.session.clone().map_or_else(session::default_path, Ok)
 }
 
@@ -88,7 +88,7 @@ pub fn session_path(options: &args::Client) -> Result<PathBuf> {
 ///
 /// # Errors
 /// When the answer carries no tokens.
-pub fn session_of(server: &str, user: &str, tokens: Option<Tokens>) -> Result<Session> {
+pub(crate) fn session_of(server: &str, user: &str, tokens: Option<Tokens>) -> Result<Session> {
     let tokens = tokens.ok_or_else(|| Error::internal("NO_TOKENS", "the answer carries no tokens"))?;
     Ok(Session {
         server: server.to_owned(),

@@ -77,7 +77,11 @@ impl Default for Config {
     fn default() -> Self {
         let ports = PORTS.iter().map(|(name, port)| ((*name).to_owned(), *port)).collect();
         Self {
-            mesh: AppConfig { data_dir: "trademesh-data".into(), ports, ..AppConfig::default() },
+            mesh: AppConfig {
+                data_dir: "trademesh-data".into(),
+                ports,
+                ..AppConfig::default()
+            },
             telemetry: TelemetryConfig::default(),
             paper: Paper::default(),
             exchange: exchange::Config::default(),
@@ -104,7 +108,10 @@ pub fn read(options: &Serve) -> Result<Loaded<Config>> {
     let mut overrides = Vec::new();
     for setting in &options.overrides {
         let (key, value) = setting.split_once('=').ok_or_else(|| {
-            Error::invalid("CONFIG_NO_VALUE", format!("'--set {setting}' has no value: write --set KEY=VALUE"))
+            Error::invalid(
+                "CONFIG_NO_VALUE",
+                format!("'--set {setting}' has no value: write --set KEY=VALUE"),
+            )
         })?;
         overrides.push((key.to_owned(), value.to_owned()));
     }

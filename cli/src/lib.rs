@@ -10,7 +10,7 @@ pub mod paper;
 pub mod platform;
 mod session;
 mod show;
-mod up;
+pub mod up;
 
 use args::{Cli, Command};
 use clap::CommandFactory;
@@ -31,7 +31,11 @@ pub fn run(command: Command) -> Result<()> {
     }
 }
 
-async fn run_async(command: Command) -> Result<()> {
+/// Does what a command says that needs a runtime; the others do nothing here.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_async(command: Command) -> Result<()> {
     match command {
         Command::Up(options) => up::up(&options).await,
         Command::Serve { services, options } => up::serve(&services, &options).await,

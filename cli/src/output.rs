@@ -7,7 +7,7 @@ use std::io::Write;
 
 /// How to answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// A table for people.
     Table,
     /// One JSON document a line for programs.
@@ -16,13 +16,13 @@ pub enum Format {
 
 impl Format {
     /// JSON when the flag is set.
-    pub fn from_flag(json: bool) -> Self {
+    pub(crate) fn from_flag(json: bool) -> Self {
         if json { Self::Json } else { Self::Table }
     }
 }
 
 /// A table with its heading.
-pub fn table(heading: &[&str], rows: Vec<Vec<String>>) -> String {
+pub(crate) fn table(heading: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
@@ -39,7 +39,11 @@ pub fn table(heading: &[&str], rows: Vec<Vec<String>>) -> String {
 ///
 /// # Errors
 /// When stdout is gone or the message does not encode.
-pub fn print<T: Serialize>(format: Format, message: &T, as_text: impl FnOnce(&T) -> String) -> Result<(), Error> {
+pub(crate) fn print<T: Serialize>(
+    format: Format,
+    message: &T,
+    as_text: impl FnOnce(&T) -> String,
+) -> Result<(), Error> {
     let text = match format {
         Format::Json => serde_json::to_string(message)
             .map_err(|error| Error::internal("ENCODING_FAILED", format!("the answer does not encode: {error}")))?,
@@ -52,7 +56,7 @@ pub fn print<T: Serialize>(format: Format, message: &T, as_text: impl FnOnce(&T)
 }
 
 /// The last part of an enum's full name, for people: `ORDER_STATUS_OPEN` becomes `open`.
-pub fn short(name: &str, prefix: &str) -> String {
+pub(crate) fn short(name: &str, prefix: &str) -> String {
     name.strip_prefix(prefix)
         .unwrap_or(name)
         .to_lowercase()
@@ -60,7 +64,7 @@ pub fn short(name: &str, prefix: &str) -> String {
 }
 
 /// An empty decimal is shown as a dash.
-pub fn or_dash(decimal: &str) -> String {
+pub(crate) fn or_dash(decimal: &str) -> String {
     if decimal.is_empty() {
         "-".to_owned()
     } else {

@@ -19,7 +19,10 @@ pub fn provide(folder: &Path, count: u32, chance: &Chance) -> Result<()> {
         return Err(Error::invalid("CONFIG_INVALID", "paper.accounts is too large").with("max", MAX_ACCOUNTS));
     }
     let failed = |error: std::io::Error| {
-        Error::invalid("DATA_DIR_UNWRITABLE", format!("cannot write {}: {error} (mesh.data_dir)", folder.display()))
+        Error::invalid(
+            "DATA_DIR_UNWRITABLE",
+            format!("cannot write {}: {error} (mesh.data_dir)", folder.display()),
+        )
     };
     std::fs::create_dir_all(folder).map_err(failed)?;
     for number in 1..=count {
@@ -31,8 +34,16 @@ pub fn provide(folder: &Path, count: u32, chance: &Chance) -> Result<()> {
         let text = json!({"account": name, "api_key": secret(chance), "secret": secret(chance)}).to_string();
         let fresh = path.with_extension("tmp");
         let mut options = std::fs::OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh).map_err(failed)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&fresh)
+            .map_err(failed)?;
+        file.write_all(text.as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(failed)?;
         std::fs::rename(&fresh, &path).map_err(failed)?;
     }
     Ok(())
@@ -70,9 +81,15 @@ mod tests {
     fn what_cannot_be_done_is_said() {
         let folder = tempfile::tempdir().unwrap();
         let chance = Chance::seeded(1);
-        assert_eq!(provide(folder.path(), MAX_ACCOUNTS + 1, &chance).unwrap_err().reason(), "CONFIG_INVALID");
+        assert_eq!(
+            provide(folder.path(), MAX_ACCOUNTS + 1, &chance).unwrap_err().reason(),
+            "CONFIG_INVALID"
+        );
         let file = folder.path().join("file");
         std::fs::write(&file, "").unwrap();
-        assert_eq!(provide(&file.join("below"), 1, &chance).unwrap_err().reason(), "DATA_DIR_UNWRITABLE");
+        assert_eq!(
+            provide(&file.join("below"), 1, &chance).unwrap_err().reason(),
+            "DATA_DIR_UNWRITABLE"
+        );
     }
 }

@@ -22,7 +22,10 @@ pub fn known(name: &str) -> Result<&'static str> {
         return Ok(known);
     }
     let likeness = |known: &&&str| (strsim::normalized_damerau_levenshtein(known, name) * 1000.0) as u32;
-    let nearest = names.iter().max_by_key(likeness).filter(|known| likeness(known) >= LIKELY);
+    let nearest = names
+        .iter()
+        .max_by_key(likeness)
+        .filter(|known| likeness(known) >= LIKELY);
     let message = match nearest {
         Some(near) => format!("there is no service '{name}': did you mean '{near}'?"),
         None => format!("there is no service '{name}': there are {}", names.join(", ")),
@@ -63,6 +66,11 @@ mod tests {
         assert_eq!(all().len(), 12);
         assert_eq!(known("trading").unwrap(), "trading");
         assert!(known("treding").unwrap_err().message().contains("'trading'"));
-        assert!(known("zzzzzzzzzzzzzzzzzzz").unwrap_err().message().contains("portfolio"));
+        assert!(
+            known("zzzzzzzzzzzzzzzzzzz")
+                .unwrap_err()
+                .message()
+                .contains("portfolio")
+        );
     }
 }

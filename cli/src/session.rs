@@ -8,24 +8,24 @@ use std::path::{Path, PathBuf};
 
 /// The tokens of one login.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
-pub struct Session {
+pub(crate) struct Session {
     /// The gateway that gave them.
-    pub server: String,
+    pub(crate) server: String,
     /// Who logged in.
-    pub user: String,
+    pub(crate) user: String,
     /// The access token.
-    pub access_token: String,
+    pub(crate) access_token: String,
     /// When it expires, in microseconds since the Unix epoch.
-    pub expires_at_micros: i64,
+    pub(crate) expires_at_micros: i64,
     /// The refresh token, good for one use.
-    pub refresh_token: String,
+    pub(crate) refresh_token: String,
 }
 
 /// Where the session is kept when no flag says otherwise: below `XDG_CONFIG_HOME`, or `HOME`.
 ///
 /// # Errors
 /// When neither variable is set.
-pub fn default_path() -> Result<PathBuf> {
+pub(crate) fn default_path() -> Result<PathBuf> {
     let from = |name: &str| {
         std::env::var_os(name)
             .filter(|value| !value.is_empty())
@@ -47,7 +47,7 @@ impl Session {
     ///
     /// # Errors
     /// When there is none, or it cannot be read.
-    pub fn load(path: &Path) -> Result<Self> {
+    pub(crate) fn load(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             if error.kind() == std::io::ErrorKind::NotFound {
                 Error::unauthenticated("NOT_LOGGED_IN", "not logged in: run `trademesh login` first")
@@ -70,7 +70,7 @@ impl Session {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn save(&self, path: &Path) -> Result<()> {
+    pub(crate) fn save(&self, path: &Path) -> Result<()> {
         let failed = |error: std::io::Error| {
             Error::invalid("SESSION_NOT_SAVED", format!("cannot write {}: {error}", path.display()))
         };

@@ -9,9 +9,13 @@ use mesh::error::Result;
 ///
 /// # Errors
 /// When the configuration is wrong.
-pub fn config(options: &Serve) -> Result<()> {
+pub(crate) fn config(options: &Serve) -> Result<()> {
     let entries = config::read(options)?.entries()?;
-    let rows: Vec<Vec<String>> =
-        entries.into_iter().map(|entry| vec![entry.key, entry.value, entry.source.to_string()]).collect();
-    print(Format::from_flag(options.json), &rows, |rows| table(&["key", "value", "source"], rows.clone()))
+    let rows: Vec<Vec<String>> = entries
+        .into_iter()
+        .map(|entry| vec![entry.key, entry.value, entry.source.to_string()])
+        .collect();
+    print(Format::from_flag(options.json), &rows, |rows| {
+        table(&["key", "value", "source"], rows.clone())
+    })
 }

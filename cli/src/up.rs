@@ -6,69 +6,191 @@ use crate::{paper, platform};
 use mesh::app::{App, Running};
 use mesh::config::Source;
 use mesh::error::{Error, Result};
-use mesh::telemetry;
+use mesh::telemetry::{self, Telemetry};
 use mesh::time::{Chance, Clock};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::PathBuf;
-use tokio::net::TcpListener;
 
 /// The name of the exchange's Binance surface among the addresses.
 const EXCHANGE_HTTP: &str = "exchange-http";
 /// The name of the gateway's surface among the addresses.
 const GATEWAY_HTTP: &str = "gateway-http";
 
+/// A process whose services are built and listen.
+pub struct Process {
+    running: Running,
+    config: Config,
+    is_paper: bool,
+    _telemetry: Telemetry,
+}
+
 /// Runs everything in one process, against the simulated exchange.
 ///
 /// # Errors
-/// When the configuration is wrong, a port is taken, a folder cannot be written, or a service fails.
+/// As [`Process::up`]; or a service fails.
 pub async fn up(options: &Serve) -> Result<()> {
-    let loaded = config::read(options)?;
-    let mut config = loaded.value;
-    // Paper money on loopback: the first five minutes need no change of password, unless the configuration asks for it.
-    let is_default = |key: &str| matches!(loaded.provenance.get(key), None | Some(Source::Default));
-    if is_default("auth.require_password_change") {
-        config.auth.require_password_change = false;
-    }
-    // A person reads this terminal: the greeting, and what went wrong.
-    if is_default("telemetry.log") {
-        config.telemetry.log = "warn".to_owned();
-    }
-    let chance = Chance::from_entropy();
-    // Bound here, since data and trading must know the exchange's address before they are built.
-    let venue = listen(&config.exchange.listen, options.any_port, "exchange.listen").await?;
-    let venue_address = venue.local_addr().map_err(|error| Error::internal("LISTENER_LOST", error.to_string()))?;
-    if options.any_port {
-        config.mesh.ports.clear();
-        config.gateway.address = "127.0.0.1:0".to_owned();
-    }
-    let accounts = config.mesh.data_dir.join("accounts");
-    paper::provide(&accounts, config.paper.accounts, &chance)?;
-    point_at(&mut config, &accounts, &venue_address.to_string());
-    let _telemetry = telemetry::init(&config.telemetry)?;
-    let mut app = App::new(config.mesh.clone(), Clock::system(), chance);
-    app.listen_http(exchange::NAME, venue);
-    for name in platform::all() {
-        platform::add(&mut app, name, &config)?;
-    }
-    run(app, options, &config, true).await
+    run(Process::up(options).await?, options.json).await
 }
 
 /// Runs some services.
 ///
 /// # Errors
-/// As [`up`].
+/// As [`Process::serve`]; or a service fails.
 pub async fn serve(services: &[String], options: &Serve) -> Result<()> {
-    let names = services.iter().map(|name| platform::known(name)).collect::<Result<Vec<_>>>()?;
-    let mut config = config::read(options)?.value;
-    let accounts = config.mesh.data_dir.join("accounts");
-    point_at(&mut config, &accounts, "");
-    let _telemetry = telemetry::init(&config.telemetry)?;
-    let mut app = App::new(config.mesh.clone(), Clock::system(), Chance::from_entropy());
-    for name in names {
-        platform::add(&mut app, name, &config)?;
+    run(Process::serve(services, options).await?, options.json).await
+}
+
+async fn run(process: Process, json: bool) -> Result<()> {
+    match process.ready(json).await? {
+        Some(running) => running.run_until_signal().await,
+        None => Ok(()),
     }
-    run(app, options, &config, false).await
+}
+
+impl Process {
+    /// Starts everything, against the simulated exchange.
+    ///
+    /// # Errors
+    /// When the configuration is wrong, a port is taken, or a folder cannot be written.
+    pub async fn up(options: &Serve) -> Result<Self> {
+        let loaded = config::read(options)?;
+        let mut config = loaded.value;
+        // Paper money on loopback: the first five minutes need no change of password, unless the configuration asks for
+        // it.
+        let is_default = |key: &str| matches!(loaded.provenance.get(key), None | Some(Source::Default));
+        if is_default("auth.require_password_change") {
+            config.auth.require_password_change = false;
+        }
+        // A person reads this terminal: the greeting, and what went wrong.
+        if is_default("telemetry.log") {
+            config.telemetry.log = "warn".to_owned();
+        }
+        if options.any_port {
+            use_any_port(&mut config);
+        }
+        let chance = Chance::from_entropy();
+        // Bound here, since data and trading must know the exchange's address before they are built.
+        let venue = mesh::app::bind(&config.exchange.listen, "exchange.listen").await?;
+        let venue_address = venue
+            .local_addr()
+            .map_err(|error| Error::internal("LISTENER_LOST", error.to_string()))?;
+        let accounts = config.mesh.data_dir.join("accounts");
+        paper::provide(&accounts, config.paper.accounts, &chance)?;
+        point_at(&mut config, &accounts, &venue_address.to_string());
+        let telemetry = telemetry::init(&config.telemetry)?;
+        let mut app = App::new(config.mesh.clone(), Clock::system(), chance);
+        app.listen_http(exchange::NAME, venue);
+        Self::start(app, &platform::all(), config, telemetry, true).await
+    }
+
+    /// Starts some services.
+    ///
+    /// # Errors
+    /// As [`Process::up`], or when there is no such service.
+    pub async fn serve(services: &[String], options: &Serve) -> Result<Self> {
+        let names = services
+            .iter()
+            .map(|name| platform::known(name))
+            .collect::<Result<Vec<_>>>()?;
+        let mut config = config::read(options)?.value;
+        if options.any_port {
+            use_any_port(&mut config);
+        }
+        let accounts = config.mesh.data_dir.join("accounts");
+        point_at(&mut config, &accounts, "");
+        let telemetry = telemetry::init(&config.telemetry)?;
+        let app = App::new(config.mesh.clone(), Clock::system(), Chance::from_entropy());
+        Self::start(app, &names, config, telemetry, false).await
+    }
+
+    async fn start(mut app: App, names: &[&str], config: Config, telemetry: Telemetry, is_paper: bool) -> Result<Self> {
+        for name in names {
+            platform::add(&mut app, name, &config)?;
+        }
+        let running = app.start().await?;
+        Ok(Self {
+            running,
+            config,
+            is_paper,
+            _telemetry: telemetry,
+        })
+    }
+
+    /// Where services listen before all of them are ready.
+    pub fn running(&self) -> &Running {
+        &self.running
+    }
+
+    /// Waits until every service is ready, and says so on stdout. None when Ctrl-C ended it before.
+    ///
+    /// # Errors
+    /// When a service fails before.
+    pub async fn ready(mut self, json: bool) -> Result<Option<Ready>> {
+        let ready = self.running.ready();
+        tokio::select! {
+            () = ready => {}
+            failure = self.running.failed() => {
+                self.running.shutdown().await;
+                return Err(failure);
+            }
+            _ = tokio::signal::ctrl_c() => {
+                self.running.shutdown().await;
+                return Ok(None);
+            }
+        }
+        let started = started(&self.running, &self.config);
+        let text = if json {
+            started.to_string()
+        } else {
+            welcome(&started, self.is_paper)
+        };
+        let mut out = std::io::stdout().lock();
+        // Nobody reads: the services run all the same.
+        let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+        drop(out);
+        Ok(Some(Ready {
+            running: self.running,
+            _telemetry: self._telemetry,
+        }))
+    }
+}
+
+/// A process whose services are ready.
+pub struct Ready {
+    running: Running,
+    _telemetry: Telemetry,
+}
+
+impl Ready {
+    /// The services.
+    pub fn running(&self) -> &Running {
+        &self.running
+    }
+
+    /// Serves until a signal, or until a service fails.
+    ///
+    /// # Errors
+    /// The service's failure.
+    pub async fn run_until_signal(self) -> Result<()> {
+        self.running.run_until_signal().await
+    }
+
+    /// Serves until `stop` is over, or until a service fails.
+    ///
+    /// # Errors
+    /// The service's failure.
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<()> {
+        self.running.run_until(stop).await
+    }
+}
+
+/// Free ports instead of the configured ones.
+fn use_any_port(config: &mut Config) {
+    config.mesh.ports.clear();
+    for address in [&mut config.exchange.listen, &mut config.gateway.address] {
+        *address = "127.0.0.1:0".to_owned();
+    }
 }
 
 /// Fills in what the configuration leaves open: one folder of accounts, and where the simulated venue is.
@@ -85,37 +207,12 @@ fn point_at(config: &mut Config, accounts: &std::path::Path, venue: &str) {
     }
 }
 
-async fn listen(address: &str, any_port: bool, key: &str) -> Result<TcpListener> {
-    let address = if any_port { "127.0.0.1:0" } else { address };
-    mesh::app::bind(address, key).await
-}
-
-async fn run(app: App, options: &Serve, config: &Config, is_paper: bool) -> Result<()> {
-    let mut running = app.start().await?;
-    let ready = running.ready();
-    tokio::select! {
-        () = ready => {}
-        failure = running.failed() => {
-            running.shutdown().await;
-            return Err(failure);
-        }
-        _ = tokio::signal::ctrl_c() => {
-            running.shutdown().await;
-            return Ok(());
-        }
-    }
-    let started = started(&running, config);
-    let text = if options.json { started.to_string() } else { welcome(&started, is_paper) };
-    let mut out = std::io::stdout().lock();
-    // Nobody reads: the services run all the same.
-    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
-    drop(out);
-    running.run_until_signal().await
-}
-
 fn started(running: &Running, config: &Config) -> Value {
-    let mut addresses: serde_json::Map<String, Value> =
-        running.addresses().into_iter().map(|(name, address)| (name.to_owned(), json!(address.to_string()))).collect();
+    let mut addresses: serde_json::Map<String, Value> = running
+        .addresses()
+        .into_iter()
+        .map(|(name, address)| (name.to_owned(), json!(address.to_string())))
+        .collect();
     for (name, surface) in [(exchange::NAME, EXCHANGE_HTTP), (gateway::NAME, GATEWAY_HTTP)] {
         if let Some(address) = running.http_address(name) {
             addresses.insert(surface.to_owned(), json!(address.to_string()));

@@ -10,7 +10,7 @@ use mesh::pb::auth::auth_service_client::AuthServiceClient;
 ///
 /// # Errors
 /// When the password is wrong, or the gateway does not answer.
-pub async fn login(options: &Login) -> Result<()> {
+pub(crate) async fn login(options: &Login) -> Result<()> {
     let path = session_path(&options.client)?;
     let password = password_of(options)?;
     let channel = connect(&options.client.server).await?;

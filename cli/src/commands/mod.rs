@@ -8,10 +8,10 @@ mod quote;
 mod status;
 mod watch;
 
-pub use login::login;
-pub use order::order;
-pub use orders::orders;
-pub use positions::positions;
-pub use quote::quote;
-pub use status::status;
-pub use watch::watch;
+pub(crate) use login::login;
+pub(crate) use order::order;
+pub(crate) use orders::orders;
+pub(crate) use positions::positions;
+pub(crate) use quote::quote;
+pub(crate) use status::status;
+pub(crate) use watch::watch;

@@ -14,7 +14,7 @@ use mesh::time::{Chance, Clock};
 ///
 /// # Errors
 /// When the order is refused, or the gateway does not answer.
-pub async fn order(action: &OrderAction) -> Result<()> {
+pub(crate) async fn order(action: &OrderAction) -> Result<()> {
     match action {
         OrderAction::Buy(order) => submit(order, pb::Side::Buy).await,
         OrderAction::Sell(order) => submit(order, pb::Side::Sell).await,

@@ -16,7 +16,7 @@ pub(super) const HEADING: [&str; 9] = [
 ///
 /// # Errors
 /// When the gateway refuses or does not answer.
-pub async fn orders(options: &Orders) -> Result<()> {
+pub(crate) async fn orders(options: &Orders) -> Result<()> {
     let mut client = TradingServiceClient::new(authorised(&options.account.client).await?);
     let request = pb::ListOrdersRequest {
         account_id: options.account.account.clone(),

@@ -22,7 +22,7 @@ struct Answer {
 ///
 /// # Errors
 /// When the gateway refuses or does not answer.
-pub async fn positions(options: &AccountClient) -> Result<()> {
+pub(crate) async fn positions(options: &AccountClient) -> Result<()> {
     let mut client = PortfolioServiceClient::new(authorised(&options.client).await?);
     let portfolio = client
         .get_portfolio(unary(pb::GetPortfolioRequest {

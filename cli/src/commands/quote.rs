@@ -16,7 +16,7 @@ pub(super) const HEADING: [&str; 8] = [
 ///
 /// # Errors
 /// When the gateway refuses or does not answer.
-pub async fn quote(symbols: &[String], options: &Client) -> Result<()> {
+pub(crate) async fn quote(symbols: &[String], options: &Client) -> Result<()> {
     let mut client = MarketDataServiceClient::new(authorised(options).await?);
     let answer = client
         .list_quotes(unary(pb::ListQuotesRequest {

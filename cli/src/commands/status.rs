@@ -11,7 +11,7 @@ use mesh::pb::monitoring::monitoring_service_client::MonitoringServiceClient;
 ///
 /// # Errors
 /// When the gateway refuses or does not answer, or a service is not well.
-pub async fn status(options: &Client) -> Result<()> {
+pub(crate) async fn status(options: &Client) -> Result<()> {
     let mut client = MonitoringServiceClient::new(authorised(options).await?);
     let answer = client
         .list_services(unary(pb::ListServicesRequest {}))

@@ -18,7 +18,7 @@ use tonic::Streaming;
 ///
 /// # Errors
 /// When the gateway refuses, or the stream breaks.
-pub async fn watch(options: &Watch) -> Result<()> {
+pub(crate) async fn watch(options: &Watch) -> Result<()> {
     let channel = authorised(&options.account.client).await?;
     match options.topic {
         Topic::Quotes => quotes(channel, options).await,

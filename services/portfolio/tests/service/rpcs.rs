@@ -1,13 +1,11 @@
 //! What callers see of accounts.
 
-mod support;
-
+use crate::support::trading::{balances, fill};
+use crate::support::{Portfolio, World, soon};
 use mesh::error::{Error, Kind};
 use mesh::page;
 use mesh::pb::portfolio as pb;
 use mesh::pb::trading::Side;
-use support::trading::{balances, fill};
-use support::{Portfolio, World, soon};
 use tonic::{Code, Response, Status};
 
 const ACCOUNT: &str = "paper-1";

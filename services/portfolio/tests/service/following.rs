@@ -1,12 +1,10 @@
 //! The portfolio follows trading: every event counts once, whatever happens to the streams or the process.
 
-mod support;
-
+use crate::support::trading::{EMPTY, balances, fill};
+use crate::support::{World, soon};
 use mesh::pb::trading::Side;
 use mesh::pb::trading::trading_event::Event;
 use portfolio::Config;
-use support::trading::{EMPTY, balances, fill};
-use support::{World, soon};
 
 const ACCOUNT: &str = "paper-1";
 

@@ -1,7 +1,7 @@
 //! Fakes of the services that the portfolio follows, and a portfolio that follows them.
 
-pub mod data;
-pub mod trading;
+pub(crate) mod data;
+pub(crate) mod trading;
 
 use mesh::app::testing::Bed;
 use mesh::app::{Failures, Readiness, Shutdown};
@@ -18,23 +18,23 @@ use tonic::{Request, Streaming};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Trading and data, faked, and what portfolios are built from.
-pub struct World {
+pub(crate) struct World {
     bed: Bed,
     clock: Clock,
-    pub trading: trading::Fake,
-    pub data: data::Fake,
+    pub(crate) trading: trading::Fake,
+    pub(crate) data: data::Fake,
     _folder: TempDir,
 }
 
 /// A running portfolio.
-pub struct Portfolio {
-    pub readiness: Readiness,
-    pub failures: Failures,
+pub(crate) struct Portfolio {
+    pub(crate) readiness: Readiness,
+    pub(crate) failures: Failures,
     shutdown: Shutdown,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::system();
         let bed = Bed::new(folder.path(), clock.clone(), Chance::seeded(1));
@@ -51,7 +51,7 @@ impl World {
     }
 
     /// Builds the portfolio in its folder, where an earlier one may have left its store.
-    pub async fn start(&self) -> Portfolio {
+    pub(crate) async fn start(&self) -> Portfolio {
         let config = Config {
             batch_events: 3,
             stream_interval_ms: 2,
@@ -72,26 +72,26 @@ impl World {
     }
 
     /// Builds it, and waits until it is ready.
-    pub async fn ready(&self) -> Portfolio {
+    pub(crate) async fn ready(&self) -> Portfolio {
         let portfolio = self.start().await;
         soon(portfolio.readiness.ready()).await;
         portfolio
     }
 
-    pub async fn refused(&self, config: Config) -> mesh::Error {
+    pub(crate) async fn refused(&self, config: Config) -> mesh::Error {
         build(config, self.bed.deps(NAME)).await.err().unwrap()
     }
 
-    pub fn client(&self) -> PortfolioServiceClient<Channel> {
+    pub(crate) fn client(&self) -> PortfolioServiceClient<Channel> {
         PortfolioServiceClient::new(self.bed.channels("gateway").to(NAME))
     }
 
     /// A request of somebody who may see every account.
-    pub fn ask<T>(&self, message: T) -> Request<T> {
+    pub(crate) fn ask<T>(&self, message: T) -> Request<T> {
         self.ask_as("ada", &["viewer"], message)
     }
 
-    pub fn ask_as<T>(&self, subject: &str, roles: &[&str], message: T) -> Request<T> {
+    pub(crate) fn ask_as<T>(&self, subject: &str, roles: &[&str], message: T) -> Request<T> {
         let token = self.bed.users.token(&self.clock, subject, roles, &["*"]);
         let mut request = Request::new(message);
         request
@@ -100,7 +100,7 @@ impl World {
         request
     }
 
-    pub async fn portfolio(&self, account: &str) -> Result<pb::Portfolio, mesh::Error> {
+    pub(crate) async fn portfolio(&self, account: &str) -> Result<pb::Portfolio, mesh::Error> {
         let request = pb::GetPortfolioRequest {
             account_id: account.to_owned(),
         };
@@ -108,7 +108,7 @@ impl World {
         Ok(answer.into_inner().portfolio.unwrap())
     }
 
-    pub async fn stream(&self, account: &str) -> Streaming<pb::StreamPortfolioResponse> {
+    pub(crate) async fn stream(&self, account: &str) -> Streaming<pb::StreamPortfolioResponse> {
         let request = pb::StreamPortfolioRequest {
             account_id: account.to_owned(),
         };
@@ -120,7 +120,7 @@ impl World {
     }
 
     /// Follows the account until its portfolio is as wanted.
-    pub async fn until(&self, account: &str, is_wanted: impl Fn(&pb::Portfolio) -> bool) -> pb::Portfolio {
+    pub(crate) async fn until(&self, account: &str, is_wanted: impl Fn(&pb::Portfolio) -> bool) -> pb::Portfolio {
         // Nothing is known of an account before its first event.
         let known = async {
             while self.portfolio(account).await.is_err() {
@@ -140,7 +140,7 @@ impl World {
         soon(wanted).await
     }
 
-    pub async fn fills(&self, account: &str) -> Vec<pb::PortfolioFill> {
+    pub(crate) async fn fills(&self, account: &str) -> Vec<pb::PortfolioFill> {
         let request = pb::ListFillsRequest {
             account_id: account.to_owned(),
             ..Default::default()
@@ -156,13 +156,13 @@ impl World {
 
 impl Portfolio {
     /// Ends it, as the process does.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         assert_eq!(self.shutdown.stop(PATIENCE).await, [""; 0]);
     }
 }
 
 /// What must come true soon.
-pub async fn soon<T>(future: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future)
         .await
         .expect("it never came true")

@@ -11,7 +11,7 @@ use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 #[derive(Clone)]
-pub struct Fake(Arc<Inner>);
+pub(crate) struct Fake(Arc<Inner>);
 
 struct Inner {
     symbols: Mutex<Vec<String>>,
@@ -32,16 +32,16 @@ impl Default for Fake {
 }
 
 impl Fake {
-    pub fn routes(&self) -> Routes {
+    pub(crate) fn routes(&self) -> Routes {
         Routes::new(MarketDataServiceServer::new(self.clone()))
     }
 
-    pub fn list(&self, symbol: &str) {
+    pub(crate) fn list(&self, symbol: &str) {
         self.0.symbols.lock().unwrap().push(symbol.to_owned());
     }
 
     /// Everybody gets the quote of a live book around this price.
-    pub fn quote(&self, symbol: &str, price: u32) {
+    pub(crate) fn quote(&self, symbol: &str, price: u32) {
         let level = |price: u32| pb::Level {
             price: price.to_string(),
             quantity: "1".to_owned(),
@@ -59,7 +59,7 @@ impl Fake {
     }
 
     /// The next subscription gets one message and ends.
-    pub fn break_quotes(&self, quote: Option<pb::Quote>) {
+    pub(crate) fn break_quotes(&self, quote: Option<pb::Quote>) {
         self.0.broken.lock().unwrap().push_back(quote);
     }
 }

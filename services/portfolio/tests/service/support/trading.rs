@@ -13,10 +13,10 @@ use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 /// Stands for an empty message in a disturbed stream.
-pub const EMPTY: usize = 0;
+pub(crate) const EMPTY: usize = 0;
 
 #[derive(Clone)]
-pub struct Fake(Arc<Inner>);
+pub(crate) struct Fake(Arc<Inner>);
 
 struct Inner {
     journal_id: Mutex<String>,
@@ -44,12 +44,12 @@ impl Default for Fake {
 }
 
 impl Fake {
-    pub fn routes(&self) -> Routes {
+    pub(crate) fn routes(&self) -> Routes {
         Routes::new(TradingServiceServer::new(self.clone()))
     }
 
     /// Writes the next event.
-    pub fn push(&self, event: Option<Event>) {
+    pub(crate) fn push(&self, event: Option<Event>) {
         self.0.journal.send_modify(|journal| {
             let sequence = journal.len() as i64 + 1;
             journal.push(pb::TradingEvent {
@@ -61,24 +61,24 @@ impl Fake {
         });
     }
 
-    pub fn disturb(&self, sequences: &[usize]) {
+    pub(crate) fn disturb(&self, sequences: &[usize]) {
         self.0.disturbed.lock().unwrap().push_back(sequences.to_vec());
     }
 
-    pub fn promise(&self, sequence: i64) {
+    pub(crate) fn promise(&self, sequence: i64) {
         *self.0.promised.lock().unwrap() = Some(sequence);
     }
 
-    pub fn refuse_shards(&self, times: u32) {
+    pub(crate) fn refuse_shards(&self, times: u32) {
         *self.0.refusals.lock().unwrap() = times;
     }
 
-    pub fn replace_journal(&self) {
+    pub(crate) fn replace_journal(&self) {
         *self.0.journal_id.lock().unwrap() = "bb".to_owned();
     }
 
     /// Where each subscription began.
-    pub fn subscriptions(&self) -> Vec<i64> {
+    pub(crate) fn subscriptions(&self) -> Vec<i64> {
         self.0.subscriptions.lock().unwrap().clone()
     }
 }
@@ -124,7 +124,7 @@ impl TradingService for Fake {
 }
 
 /// Balances taken over.
-pub fn balances(account: &str, totals: &[(&str, &str)]) -> Option<Event> {
+pub(crate) fn balances(account: &str, totals: &[(&str, &str)]) -> Option<Event> {
     let balance = |(asset, total): &(&str, &str)| pb::AssetBalance {
         asset: (*asset).to_owned(),
         total: (*total).to_owned(),
@@ -138,7 +138,7 @@ pub fn balances(account: &str, totals: &[(&str, &str)]) -> Option<Event> {
 }
 
 /// A fill of half a coin.
-pub fn fill(account: &str, symbol: &str, trade_id: i64, side: pb::Side, price: &str) -> Option<Event> {
+pub(crate) fn fill(account: &str, symbol: &str, trade_id: i64, side: pb::Side, price: &str) -> Option<Event> {
     let fill = pb::Fill {
         account_id: account.to_owned(),
         order_id: "0-1".to_owned(),
