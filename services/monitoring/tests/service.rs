@@ -1,5 +1,7 @@
 //! Services that serve, do not, hang, fall and recover, as monitoring sees them through real channels.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests unwrap like tests")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 

@@ -1,5 +1,7 @@
 //! An RPC that is not built yet says so, to those who may call it; and the service has its health.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests unwrap like tests")]
+
 use mesh::app::testing::Bed;
 use mesh::app::{App, AppConfig};
 use mesh::pb::strategy::ListStrategiesRequest;
