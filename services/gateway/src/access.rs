@@ -23,7 +23,7 @@ impl Access {
     ///
     /// # Errors
     /// `Unauthenticated` when there is a token and it does not verify.
-    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Option<Caller>> {
+    pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Option<Caller>> {
         let Some(value) = headers.get(http::header::AUTHORIZATION) else {
             return Ok(None);
         };
@@ -34,21 +34,36 @@ impl Access {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim())
             .ok_or_else(|| Error::unauthenticated("TOKEN_INVALID", "the authorization header is not 'Bearer TOKEN'"))?;
-        let principal = self.verifier.verify(token)?;
+        let principal = self.verifier.verify_fresh(token).await?;
         Ok(Some(Caller {
             principal,
             token: token.into(),
         }))
     }
 
-    /// Counts the request.
+    /// Counts the request: for its caller, or for the address when it names none or its token does not verify.
+    /// `Exhausted` when there were too many.
+    pub(crate) fn count(&self, caller: &Result<Option<Caller>>, peer: IpAddr) -> (Allowance, Result<()>) {
+        match caller {
+            Ok(Some(caller)) => self.count_caller(caller),
+            Ok(None) | Err(_) => self.limits.address(peer),
+        }
+    }
+
+    /// Counts what a caller asks on a connection that it has opened.
+    pub(crate) fn count_caller(&self, caller: &Caller) -> (Allowance, Result<()>) {
+        self.limits.principal(&caller.principal.subject)
+    }
+
+    /// The caller for a method. Whoever logs in again may well send an expired token along: where anybody may call, a
+    /// bad token is none.
     ///
     /// # Errors
-    /// `Exhausted` when the caller, or the address of a nameless one, has made too many.
-    pub(crate) fn count(&self, caller: Option<&Caller>, peer: IpAddr) -> Result<Allowance> {
+    /// `Unauthenticated` when the token does not verify.
+    pub(crate) fn identified(method: &Method, caller: Result<Option<Caller>>) -> Result<Option<Caller>> {
         match caller {
-            Some(caller) => self.limits.principal(&caller.principal.subject),
-            None => self.limits.address(peer),
+            Err(_) if method.scope == Scope::Public => Ok(None),
+            caller => caller,
         }
     }
 

@@ -12,6 +12,8 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// How long a unary call may take, in milliseconds. Default 10,000.
     pub request_timeout_ms: u64,
+    /// The time between two signs of life of a quiet stream of server-sent events, in milliseconds. Default 15,000.
+    pub stream_heartbeat_ms: u64,
     /// Requests a second that one principal may make. Default 1,000.
     pub requests_per_second: u32,
     /// Requests that one principal may make at once before the rate counts. Default 2,000.
@@ -38,6 +40,7 @@ impl Default for Config {
             address: "127.0.0.1:8080".to_owned(),
             max_body_bytes: 1 << 20,
             request_timeout_ms: 10_000,
+            stream_heartbeat_ms: 15_000,
             requests_per_second: 1_000,
             request_burst: 2_000,
             anonymous_requests_per_second: 20,

@@ -4,16 +4,17 @@ use crate::pages;
 use crate::{Gateway, forward, rest, websocket};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{FromRequestParts, State};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Redirect};
+use axum::response::Redirect;
 use axum::routing::get;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header};
-use mesh::error::Error;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
+use mesh::error::{Error, Result};
 use mesh::ids::Ids;
 use mesh::rest::error_response;
 use mesh::server::PeerAddress;
+use mesh::telemetry::{self, TraceContext};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +57,7 @@ pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
         .route("/openapi.json", get(pages::openapi))
         .route("/ws", get(upgrade))
         .fallback(dispatch)
+        .method_not_allowed_fallback(only_read)
         // Innermost: bodies of unary answers shrink; streams, gRPC and small answers pass as they are.
         .layer(CompressionLayer::new().gzip(true))
         // Outermost: every answer, of whatever way in, has its id and its headers.
@@ -69,8 +71,9 @@ async fn frame(State(gateway): State<Arc<Gateway>>, mut request: Request<Body>, 
     let is_grpc = forward::is_grpc(request.headers());
     request.headers_mut().insert(REQUEST_ID, id.0.clone());
     request.extensions_mut().insert(id.clone());
+    let trace = trace_of(request.headers(), &id, &gateway);
     let begun = gateway.clock.monotonic();
-    let mut response = next.run(request).await;
+    let mut response = telemetry::with(Some(trace), next.run(request)).await;
     let seconds = (gateway.clock.monotonic() - begun).as_secs_f64();
     let kind = if is_grpc { "grpc" } else { "rest" };
     let status = response.status().as_u16().to_string();
@@ -89,49 +92,59 @@ async fn frame(State(gateway): State<Arc<Gateway>>, mut request: Request<Body>, 
     response
 }
 
+/// The client's trace, or a new one; what is called behind the gateway carries it together with the request's id.
+fn trace_of(headers: &HeaderMap, id: &RequestId, gateway: &Gateway) -> TraceContext {
+    let (trace, _) = telemetry::extract(headers);
+    let trace = trace.map_or_else(
+        || TraceContext::root(&gateway.chance),
+        |trace| trace.child(&gateway.chance),
+    );
+    TraceContext {
+        request_id: id.as_str().into(),
+        ..trace
+    }
+}
+
+/// The pages are only read.
+async fn only_read(request: Request<Body>) -> Response<Body> {
+    let error = Error::invalid("METHOD_NOT_ALLOWED", "this path does not take this method").with("allow", "GET, HEAD");
+    error_response(&error, id_of(&request).as_str())
+}
+
 /// gRPC by content type, else REST.
 async fn dispatch(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
-    let peer = peer_of(&request);
+    let (peer, id) = (peer_of(&request), id_of(&request));
     if forward::is_grpc(request.headers()) {
-        return forward::forward(&gateway.access, &gateway.channels, peer, request)
-            .await
-            .map(Body::new);
+        return forward::forward(&gateway, peer, &id, request).await.map(Body::new);
     }
-    let id = id_of(&request);
     rest::handle(&gateway, peer, &id, request).await
 }
 
 /// Opens a WebSocket.
-async fn upgrade(
-    State(gateway): State<Arc<Gateway>>,
-    uri: Uri,
-    headers: HeaderMap,
-    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
-) -> Response<Body> {
-    let id = RequestId::of(&headers, &gateway.ids);
-    let opened = upgrade
-        .map_err(|_| Error::invalid("NOT_A_WEBSOCKET", "this path is a WebSocket: send an upgrade request"))
-        .and_then(|upgrade| Ok((upgrade, websocket::caller_of(&gateway, &headers, &uri)?)))
-        .and_then(|(upgrade, caller)| {
-            let place = gateway.sockets.clone().try_acquire_owned().map_err(|_| {
-                Error::exhausted("TOO_MANY_WEB_SOCKETS", "too many WebSockets are open")
-                    .retry_after(Duration::from_secs(5))
-            })?;
-            Ok((upgrade, caller, place))
-        });
-    match opened {
-        Ok((upgrade, caller, place)) => {
-            let bound = gateway.config.max_frame_bytes;
-            let upgrade = upgrade.max_message_size(bound).max_frame_size(bound);
-            upgrade
-                .on_upgrade(move |socket| async move {
-                    websocket::serve(gateway, caller, socket).await;
-                    drop(place);
-                })
-                .into_response()
-        }
-        Err(error) => error_response(&error, id.as_str()),
-    }
+async fn upgrade(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
+    let id = id_of(&request);
+    open(gateway, request)
+        .await
+        .unwrap_or_else(|error| error_response(&error, id.as_str()))
+}
+
+async fn open(gateway: Arc<Gateway>, request: Request<Body>) -> Result<Response<Body>> {
+    let peer = peer_of(&request);
+    let (mut parts, _) = request.into_parts();
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
+        .await
+        .map_err(|_| Error::invalid("NOT_A_WEBSOCKET", "this path is a WebSocket: send an upgrade request"))?;
+    let caller = websocket::caller_of(&gateway, &parts, peer).await?;
+    let place = gateway.sockets.clone().try_acquire_owned().map_err(|_| {
+        Error::exhausted("TOO_MANY_WEB_SOCKETS", "too many WebSockets are open").retry_after(Duration::from_secs(5))
+    })?;
+    let bound = gateway.config.max_frame_bytes;
+    let upgrade = upgrade.max_message_size(bound).max_frame_size(bound);
+    let trace = telemetry::current();
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        telemetry::with(trace, websocket::serve(gateway, caller, socket)).await;
+        drop(place);
+    }))
 }
 
 fn peer_of(request: &Request<Body>) -> IpAddr {

@@ -2,17 +2,20 @@
 //! forwarded frame by frame, with its trailers; nothing is decoded but the account field of the first message.
 
 use crate::access::Access;
-
+use crate::edge::RequestId;
+use crate::{Gateway, audit, expiry};
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use futures::stream;
 use http::{HeaderMap, Request, Response};
-use http_body_util::{BodyExt, StreamBody};
+use http_body::Frame;
+use http_body_util::{BodyExt, BodyStream, StreamBody};
 use mesh::channel::Channels;
 use mesh::error::{Error, Result};
 use mesh::identity;
 use mesh::policy::{self, Method};
 use std::net::IpAddr;
+use std::time::Duration;
 use tower::ServiceExt;
 
 /// The largest first message that is read for its account, in bytes: that of the servers behind.
@@ -32,32 +35,80 @@ pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
 
 /// Forwards a call to the service that it names.
 pub(crate) async fn forward(
-    access: &Access,
-    channels: &Channels,
+    gateway: &Gateway,
     peer: IpAddr,
+    id: &RequestId,
     request: Request<Body>,
 ) -> Response<tonic::body::Body> {
-    match try_forward(access, channels, peer, request).await {
+    match try_forward(gateway, peer, id, request).await {
         Ok(response) => response,
         Err(error) => tonic::Status::from(error).into_http(),
     }
 }
 
 async fn try_forward(
-    access: &Access,
-    channels: &Channels,
+    gateway: &Gateway,
     peer: IpAddr,
+    id: &RequestId,
     request: Request<Body>,
 ) -> Result<Response<tonic::body::Body>> {
     let path = request.uri().path().to_owned();
+    let caller = gateway.access.caller(request.headers()).await;
+    gateway.access.count(&caller, peer).1?;
     let Some(method) = policy::method(&path) else {
-        return forward_own(channels, &path, request).await;
+        return forward_own(&gateway.channels, &path, request).await;
     };
-    let caller = access.caller(request.headers())?;
-    access.count(caller.as_ref(), peer)?;
-    access.allow(method, caller.as_ref(), None)?;
-    let request = with_granted_account(access, method, caller.as_ref(), request).await?;
-    identity::with(caller, call(channels, method.area, request)).await
+    let known = caller.as_ref().ok().cloned().flatten();
+    let answer = match Access::identified(method, caller) {
+        Ok(caller) => authorised(gateway, method, caller, request).await,
+        Err(error) => Err(error),
+    };
+    let subject = known.as_ref().map(|caller| caller.principal.subject.as_str());
+    audit::record(method, subject, id.as_str(), refusal(&answer).as_ref());
+    answer
+}
+
+/// How a call was refused: here, or by the service in the head of its answer.
+fn refusal(answer: &Result<Response<tonic::body::Body>>) -> Option<Error> {
+    match answer {
+        Ok(response) => tonic::Status::from_header_map(response.headers())
+            .filter(|status| status.code() != tonic::Code::Ok)
+            .map(Error::from),
+        Err(error) => Some(error.clone()),
+    }
+}
+
+async fn authorised(
+    gateway: &Gateway,
+    method: &'static Method,
+    caller: Option<identity::Caller>,
+    request: Request<Body>,
+) -> Result<Response<tonic::body::Body>> {
+    gateway.access.allow(method, caller.as_ref(), None)?;
+    let within = Duration::from_millis(gateway.config.request_timeout_ms);
+    let reading = with_granted_account(&gateway.access, method, caller.as_ref(), request);
+    let request = tokio::time::timeout(within, reading).await.unwrap_or_else(|_| {
+        Err(Error::deadline(
+            "REQUEST_TOO_SLOW",
+            "the first message did not come in time",
+        ))
+    })?;
+    let left = caller.as_ref().map(|caller| expiry::left(caller, &gateway.clock));
+    let response = identity::with(caller, call(&gateway.channels, method.area, request)).await?;
+    Ok(match left {
+        Some(left) if method.server_streaming => response.map(|body| until_expiry(body, left)),
+        _ => response,
+    })
+}
+
+/// A stream ends with its caller's token.
+fn until_expiry(body: tonic::body::Body, left: Duration) -> tonic::body::Body {
+    let frames = expiry::until(BodyStream::new(body), left, || {
+        let mut trailers = HeaderMap::new();
+        tonic::Status::from(expiry::expired()).add_header(&mut trailers)?;
+        Ok(Frame::trailers(trailers))
+    });
+    tonic::body::Body::new(StreamBody::new(frames))
 }
 
 /// Health and reflection are the gateway's own; anything else is not there.
@@ -114,9 +165,7 @@ async fn with_granted_account(
         access.allow(method, caller, policy::account_of(method, message)?.as_deref())?;
     }
     let first = stream::once(async move { Ok::<Bytes, axum::Error>(read.freeze()) });
-    let whole = futures::StreamExt::map(futures::StreamExt::chain(first, frames), |bytes| {
-        bytes.map(http_body::Frame::data)
-    });
+    let whole = futures::StreamExt::map(futures::StreamExt::chain(first, frames), |bytes| bytes.map(Frame::data));
     Ok(Request::from_parts(
         parts,
         tonic::body::Body::new(StreamBody::new(whole).map_err(tonic_status)),

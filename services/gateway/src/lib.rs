@@ -5,9 +5,11 @@
 //! gateway holds no session and no state that a restart would lose, but for WebSocket tickets that live 30 seconds.
 
 mod access;
+mod audit;
 mod codec;
 mod config;
 mod edge;
+mod expiry;
 mod forward;
 mod grpc;
 mod limits;
@@ -28,7 +30,7 @@ use mesh::error::{Error, Result};
 use mesh::ids::Ids;
 use mesh::pb::gateway::gateway_service_server::GatewayServiceServer;
 use mesh::pb::{self, guard};
-use mesh::time::Clock;
+use mesh::time::{Chance, Clock};
 use std::sync::Arc;
 use tickets::Tickets;
 use tokio::sync::Semaphore;
@@ -37,6 +39,9 @@ use topics::Topics;
 
 /// The service's name.
 pub const NAME: &str = "gateway";
+
+/// More WebSockets than any machine holds.
+const MAX_WEB_SOCKETS: usize = 1 << 20;
 
 /// The OpenAPI page.
 pub(crate) const OPENAPI_JSON: &str = pb::OPENAPI_JSON;
@@ -53,6 +58,7 @@ pub(crate) struct Gateway {
     channels: Channels,
     clock: Clock,
     ids: Ids,
+    chance: Chance,
     /// Cancelled when the gateway is to go away.
     shutdown: CancellationToken,
 }
@@ -66,18 +72,22 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service> {
         Error::invalid("CONFIG_INVALID", format!("gateway.address is not an address: {error}"))
             .with("key", "gateway.address")
     })?;
+    let places = config.max_web_sockets.min(MAX_WEB_SOCKETS);
     let gateway = Arc::new(Gateway {
         access: Access::new(deps.verifier.clone(), Limits::new(&config)),
         routes: mesh::rest::Router::new(pb::rest::routes())?,
         topics: Topics::new(pb::FILE_DESCRIPTOR_SET)?,
         tickets: Tickets::new(config.max_tickets, deps.clock.clone(), deps.chance.clone()),
-        sockets: Arc::new(Semaphore::new(config.max_web_sockets)),
+        sockets: Arc::new(Semaphore::new(places)),
         channels: deps.channels.clone(),
         clock: deps.clock.clone(),
         ids: deps.ids.clone(),
+        chance: deps.chance.clone(),
         shutdown: deps.shutdown.draining(),
         config,
     });
+    deps.shutdown
+        .spawn("web sockets", websocket::all_closed(gateway.clone(), places));
     let server = GatewayServiceServer::new(guard::gateway_service(GatewayGrpc(gateway.clone())));
     let router = edge::router(gateway);
     Ok(

@@ -42,23 +42,17 @@ impl Limits {
         }
     }
 
-    /// Counts a request of a principal.
-    ///
-    /// # Errors
-    /// `Exhausted` with the time to wait when it has made too many.
-    pub(crate) fn principal(&self, subject: &str) -> Result<Allowance> {
+    /// Counts a request of a principal: what is left, and `Exhausted` with the time to wait when it has made too many.
+    pub(crate) fn principal(&self, subject: &str) -> (Allowance, Result<()>) {
         self.count(&self.principals, &subject.to_owned())
     }
 
-    /// Counts a request without a token.
-    ///
-    /// # Errors
-    /// `Exhausted` with the time to wait when the address has made too many.
-    pub(crate) fn address(&self, address: IpAddr) -> Result<Allowance> {
+    /// Counts a request without a good token, the same way.
+    pub(crate) fn address(&self, address: IpAddr) -> (Allowance, Result<()>) {
         self.count(&self.addresses, &address)
     }
 
-    fn count<K: std::hash::Hash + Eq + Clone>(&self, limiter: &Limiter<K>, key: &K) -> Result<Allowance> {
+    fn count<K: std::hash::Hash + Eq + Clone>(&self, limiter: &Limiter<K>, key: &K) -> (Allowance, Result<()>) {
         if limiter.len() > SWEEP_ABOVE {
             limiter.retain_recent();
         }
@@ -67,19 +61,26 @@ impl Limits {
                 let quota = state.quota();
                 let limit = quota.burst_size().get();
                 let remaining = state.remaining_burst_capacity();
-                Ok(Allowance {
+                let reset = quota.replenish_interval() * (limit - remaining.min(limit));
+                let allowance = Allowance {
                     limit,
                     remaining,
-                    reset: quota.replenish_interval() * (limit - remaining.min(limit)),
-                })
+                    reset,
+                };
+                (allowance, Ok(()))
             }
             Err(refusal) => {
-                let wait = refusal.wait_time_from(self.clock.now());
-                Err(
-                    Error::exhausted("RATE_LIMITED", "too many requests: wait as Retry-After says")
-                        .with("limit", refusal.quota().burst_size())
-                        .retry_after(wait.max(Duration::from_millis(1))),
-                )
+                let wait = refusal.wait_time_from(self.clock.now()).max(Duration::from_millis(1));
+                let limit = refusal.quota().burst_size().get();
+                let allowance = Allowance {
+                    limit,
+                    remaining: 0,
+                    reset: wait,
+                };
+                let error = Error::exhausted("RATE_LIMITED", "too many requests: wait as Retry-After says")
+                    .with("limit", limit)
+                    .retry_after(wait);
+                (allowance, Err(error))
             }
         }
     }
@@ -131,14 +132,17 @@ mod tests {
         };
         let limits = Limits::new(&config);
         for remaining in [2, 1, 0] {
-            assert_eq!(limits.principal("ada").unwrap().remaining, remaining);
+            assert_eq!(limits.principal("ada").0.remaining, remaining);
         }
-        let refusal = limits.principal("ada").unwrap_err();
+        let (allowance, refusal) = limits.principal("ada");
+        let refusal = refusal.unwrap_err();
         assert_eq!((refusal.kind(), refusal.reason()), (Kind::Exhausted, "RATE_LIMITED"));
-        assert!(limits.principal("bob").is_ok(), "limits are a principal each");
+        assert_eq!((allowance.limit, allowance.remaining), (3, 0));
+        assert_eq!(Some(allowance.reset), refusal.retry_delay());
+        assert!(limits.principal("bob").1.is_ok(), "limits are a principal each");
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        assert!(limits.address(address).is_ok());
-        assert!(limits.address(address).is_err());
+        assert!(limits.address(address).1.is_ok());
+        assert!(limits.address(address).1.is_err());
     }
 
     #[test]
@@ -164,7 +168,7 @@ mod tests {
         };
         let limits = Limits::new(&config);
         for number in 0..=super::SWEEP_ABOVE + 1 {
-            limits.principal(&format!("user-{number}")).unwrap();
+            limits.principal(&format!("user-{number}")).1.unwrap();
         }
         assert!(limits.principals.len() < super::SWEEP_ABOVE);
     }

@@ -2,15 +2,18 @@
 //! `topics.rs`); each is one stream from a service, held back while this client is slow, so that it gets the newest state
 //! where the stream conflates, and never a backlog here.
 
-use crate::Gateway;
 use crate::codec::{Action, Content, decode, encode};
+use crate::{Gateway, expiry};
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
-use http::{HeaderMap, Uri};
+use http::HeaderMap;
+use http::request::Parts;
 use mesh::error::{Error, Result};
 use mesh::identity::{self, Caller};
+use mesh::telemetry;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -28,13 +31,17 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Who opens the WebSocket: by token in the header, or by a ticket in the query.
 ///
 /// # Errors
-/// `Denied` for a page of another origin, `Unauthenticated` without a token or a good ticket.
-pub(crate) fn caller_of(gateway: &Gateway, headers: &HeaderMap, uri: &Uri) -> Result<Caller> {
-    check_origin(headers, &gateway.config.allowed_origins)?;
-    if let Some(caller) = gateway.access.caller(headers)? {
+/// `Exhausted` after too many requests, `Denied` for a page of another origin, `Unauthenticated` without a token or a good
+/// ticket.
+pub(crate) async fn caller_of(gateway: &Gateway, request: &Parts, peer: IpAddr) -> Result<Caller> {
+    let caller = gateway.access.caller(&request.headers).await;
+    gateway.access.count(&caller, peer).1?;
+    check_origin(&request.headers, &gateway.config.allowed_origins)?;
+    if let Some(caller) = caller? {
         return Ok(caller);
     }
-    let ticket = uri
+    let ticket = request
+        .uri
         .query()
         .unwrap_or_default()
         .split('&')
@@ -83,6 +90,20 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, caller: Caller, socket: WebSock
     writer.abort();
 }
 
+/// Ends when the gateway goes away and every WebSocket has said so to its client.
+///
+/// # Errors
+/// None.
+pub(crate) async fn all_closed(gateway: Arc<Gateway>, places: usize) -> Result<()> {
+    gateway.shutdown.cancelled().await;
+    // Nobody closes the semaphore, so it is only waited for.
+    let _ = gateway
+        .sockets
+        .acquire_many(u32::try_from(places).unwrap_or(u32::MAX))
+        .await;
+    Ok(())
+}
+
 /// Writes what waits, and pings in between.
 async fn write(mut sink: SplitSink<WebSocket, Message>, mut waiting: mpsc::Receiver<Message>) {
     let mut ping = tokio::time::interval(PING_EVERY);
@@ -111,18 +132,20 @@ struct Connection {
 impl Connection {
     async fn read(&mut self, mut stream: SplitStream<WebSocket>) {
         loop {
-            let expires_in = self.caller.principal.expires_at_micros - self.gateway.clock.now_micros();
-            let until_expiry = Duration::from_micros(expires_in.max(0).unsigned_abs());
+            let left = expiry::left(&self.caller, &self.gateway.clock);
             let message = tokio::select! {
                 message = tokio::time::timeout(SILENCE, stream.next()) => message,
-                () = tokio::time::sleep(until_expiry) => return self.close("the token has expired").await,
-                () = self.gateway.shutdown.cancelled() => return self.close("the gateway is going away").await,
+                () = tokio::time::sleep(left) => return self.close(close_code::POLICY, "the token has expired").await,
+                () = self.gateway.shutdown.cancelled() => return self.close(close_code::AWAY, "the gateway is going away").await,
             };
             match message {
                 Ok(Some(Ok(Message::Text(text)))) => self.handle(text.as_str()).await,
-                Ok(Some(Ok(Message::Binary(_)))) => return self.close("frames are text").await,
-                Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {}
-                Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) | Err(_) => return,
+                Ok(Some(Ok(Message::Binary(_)))) => {
+                    return self.close(close_code::UNSUPPORTED, "frames are text").await;
+                }
+                // After a close frame the stream answers it and ends.
+                Ok(Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_)))) => {}
+                Ok(Some(Err(_)) | None) | Err(_) => return,
             }
         }
     }
@@ -147,11 +170,15 @@ impl Connection {
         let follow = follow(opened, self.gateway.clone(), subscription, self.frames.clone());
         self.streams.insert(
             subscription,
-            tokio::spawn(identity::with(Some(self.caller.clone()), follow)),
+            tokio::spawn(telemetry::with(
+                telemetry::current(),
+                identity::with(Some(self.caller.clone()), follow),
+            )),
         );
     }
 
     fn open(&mut self, topic: &str, request_json: &str) -> Result<crate::topics::Subscription> {
+        self.gateway.access.count_caller(&self.caller).1?;
         self.streams.retain(|_, stream| !stream.is_finished());
         let bound = self.gateway.config.max_subscriptions;
         if self.streams.len() >= bound {
@@ -179,9 +206,9 @@ impl Connection {
         send(&self.frames, id, subscription_id, content).await;
     }
 
-    async fn close(&self, reason: &'static str) {
+    async fn close(&self, code: u16, reason: &'static str) {
         let frame = CloseFrame {
-            code: close_code::AWAY,
+            code,
             reason: reason.into(),
         };
         // A client that reads nothing is cut off without the courtesy.
