@@ -64,7 +64,6 @@ fn adopted(account: &str, asset: &str, total: &str) -> Vec<u8> {
         balances: vec![trading::AssetBalance {
             asset: asset.to_owned(),
             total: total.to_owned(),
-            ..trading::AssetBalance::default()
         }],
         reason: "opening".to_owned(),
     })))

@@ -128,7 +128,6 @@ pub(crate) fn balances(account: &str, totals: &[(&str, &str)]) -> Option<Event> 
     let balance = |(asset, total): &(&str, &str)| pb::AssetBalance {
         asset: (*asset).to_owned(),
         total: (*total).to_owned(),
-        ..Default::default()
     };
     Some(Event::BalancesAdopted(pb::BalancesAdopted {
         account_id: account.to_owned(),
