@@ -34,8 +34,8 @@ pub mod retry;
 pub mod balance;
 pub mod channel;
 pub mod registry;
-pub mod server;
 pub mod rest;
+pub mod server;
 
 pub mod events;
 pub mod journal;

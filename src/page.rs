@@ -21,7 +21,9 @@ pub fn size(requested: i32, default: i32) -> Result<usize> {
     } else {
         ("PAGE_SIZE_TOO_LARGE", "page_size is too large")
     };
-    Err(Error::invalid(reason, message).with("field", "page_size").with("max", MAX_SIZE))
+    Err(Error::invalid(reason, message)
+        .with("field", "page_size")
+        .with("max", MAX_SIZE))
 }
 
 /// The token that continues after `key`.
@@ -38,7 +40,10 @@ pub fn key(token: &str) -> Result<Option<String>> {
         return Ok(None);
     }
     let bytes = URL_SAFE_NO_PAD.decode(token).ok();
-    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(Some).ok_or_else(bad_token)
+    bytes
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .map(Some)
+        .ok_or_else(bad_token)
 }
 
 /// The refusal of a token that is not one, or not of this list.
@@ -52,8 +57,13 @@ mod tests {
 
     #[test]
     fn sizes_are_bounded() {
-        let table =
-            [(0, Ok(100)), (1, Ok(1)), (1000, Ok(1000)), (1001, Err("PAGE_SIZE_TOO_LARGE")), (-1, Err("PAGE_SIZE_NEGATIVE"))];
+        let table = [
+            (0, Ok(100)),
+            (1, Ok(1)),
+            (1000, Ok(1000)),
+            (1001, Err("PAGE_SIZE_TOO_LARGE")),
+            (-1, Err("PAGE_SIZE_NEGATIVE")),
+        ];
         for (requested, expected) in table {
             let found = size(requested, 100);
             match expected {

@@ -17,7 +17,9 @@ fn writer(config: &TelemetryConfig) -> Result<Box<dyn Layer<Registry> + Send + S
         let message = format!("telemetry.log: '{}' is not a filter: {error}", config.log);
         Error::invalid("CONFIG_BAD_LOG_FILTER", message).with("key", "telemetry.log")
     })?;
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     Ok(match config.format {
         LogFormat::Text => layer.with_filter(filter).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).with_filter(filter).boxed(),

@@ -105,15 +105,51 @@ async fn killed_without_warning_nothing_acknowledged_is_lost() {
     let admin = Rest::new(&again.gateway())
         .login("admin", &again.admin_password())
         .await;
+    let mut bought = 0.0;
     for id in ids {
         let path = format!("/v1/accounts/paper-1/orders/{id}");
-        // A market order is bounded by its collar: where the book was thin, a part of it expired.
-        let is_over = |body: &Value| {
-            ["ORDER_STATUS_FILLED", "ORDER_STATUS_EXPIRED"]
-                .contains(&body["order"]["status"].as_str().unwrap_or_default())
-        };
-        admin.get_until(&path, is_over).await;
+        let order = admin.get_until(&path, |body| is_over(&body["order"])).await;
+        bought += number(&order["order"]["filledQuantity"]);
     }
+    let fills = admin.get("/v1/accounts/paper-1/fills?pageSize=1000").await.body;
+    let filled: f64 = fills["fills"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fill| number(&fill["quantity"]))
+        .sum();
+    assert!(
+        (filled - bought).abs() < 1e-9,
+        "the portfolio has {filled}, the orders {bought}"
+    );
+    // The oracle is the exchange's own ledger, not trading's.
+    let venue = admin.get("/v1/exchange/accounts?pageSize=1000").await.body;
+    let portfolio = admin.get("/v1/accounts/paper-1/portfolio").await.body;
+    let account = find(&venue["accounts"], "name", "paper-1");
+    for asset in ["BTC", "USDT"] {
+        let balance = find(&account["balances"], "asset", asset);
+        let held = number(&find(&portfolio["portfolio"]["holdings"], "asset", asset)["amount"]);
+        let total = number(&balance["free"]) + number(&balance["locked"]);
+        assert!(
+            (held - total).abs() < 1e-6,
+            "{asset}: the portfolio says {held}, the exchange {total}"
+        );
+    }
+}
+
+/// Whether an order is at its end. A market order is bounded by its collar: where the book was thin, a part of it expired.
+/// One whose intent was written when the process died, and which the venue has never seen, is never sent again.
+fn is_over(order: &Value) -> bool {
+    match order["status"].as_str().unwrap_or_default() {
+        "ORDER_STATUS_FILLED" | "ORDER_STATUS_EXPIRED" => true,
+        "ORDER_STATUS_REJECTED" => order["reason"] == "NEVER_REACHED_VENUE",
+        _ => false,
+    }
+}
+
+fn find<'a>(list: &'a Value, key: &str, name: &str) -> &'a Value {
+    let found = list.as_array().into_iter().flatten().find(|one| one[key] == name);
+    found.unwrap_or_else(|| panic!("no {name} in {list}"))
 }
 
 #[tokio::test]

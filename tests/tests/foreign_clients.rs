@@ -124,6 +124,7 @@ async fn the_openapi_page_is_valid_and_schemathesis_finds_nothing() {
     let token = token(&platform).await;
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign/schemathesis.toml");
     let (code, out, err) = run(Command::new(schemathesis)
+        .current_dir(folder.path())
         .arg("--config-file")
         .arg(config)
         .arg("run")
