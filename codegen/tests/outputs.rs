@@ -1,5 +1,11 @@
 //! What is derived from the generator's own protos, and from the platform's.
 
+#![allow(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test may panic, and shares its support module"
+)]
+
 use std::path::{Path, PathBuf};
 
 use codegen::{Descriptors, Output};

@@ -1,5 +1,11 @@
 //! Every rule of the protos that the generator enforces: a table of what is wrong, and what the refusal says.
 
+#![allow(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test may panic, and shares its support module"
+)]
+
 use std::path::Path;
 
 use codegen::{Descriptors, Error};
@@ -325,7 +331,7 @@ fn only_proto3_compiles_and_errors_name_file_and_line() {
         codegen::generate(&old, "").unwrap_err().to_string(),
         "old.proto: only proto3 is supported"
     );
-    assert_eq!(old.sources(), [path.clone()]);
+    assert_eq!(old.sources(), std::slice::from_ref(&path));
     std::fs::write(&path, "syntax = \"proto3\";\nmessage M { nonsense }").unwrap();
     let error = Descriptors::compile(folder.path(), &[]).unwrap_err().to_string();
     assert!(error.contains("old.proto:2"), "{error}");

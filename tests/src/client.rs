@@ -29,11 +29,11 @@ impl Answer {
     /// The stable reason of an error.
     pub fn reason(&self) -> &str {
         let details = self.body["error"]["details"].as_array();
-        let reasons = details
+        let mut reasons = details
             .into_iter()
             .flatten()
             .filter_map(|detail| detail["reason"].as_str());
-        reasons.last().unwrap_or_default()
+        reasons.next_back().unwrap_or_default()
     }
 }
 

@@ -1,5 +1,11 @@
 //! What is wrong is refused with its status, a stable reason and a request id, and changes nothing.
 
+#![allow(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test may panic, and shares its support module"
+)]
+
 use mesh_tests::client::Rest;
 use mesh_tests::process::{Platform, folder, tool};
 use serde_json::{Value, json};

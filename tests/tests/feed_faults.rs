@@ -1,6 +1,12 @@
 //! A damaged feed never shows a wrong book as LIVE: frames are dropped, repeated, reordered and cut, connections break and
 //! snapshots fail, for a thousand seeds; the reader and the books are those of the live feed, the venue is a tape.
 
+#![allow(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test may panic, and shares its support module"
+)]
+
 mod feed_support;
 
 use data::Config;
@@ -417,7 +423,7 @@ fn all_seeds(run: impl Fn(u64) -> Tally + Sync) -> Tally {
 
 /// Snapshots of a seed: whole books for some, cut off for most. What lies beyond is unknown, never shown as absent.
 fn limit_of(seed: u64, cut_off: usize) -> usize {
-    if seed / 2 % 8 == 0 { 5_000 } else { cut_off }
+    if (seed / 2).is_multiple_of(8) { 5_000 } else { cut_off }
 }
 
 #[test]

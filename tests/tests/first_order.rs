@@ -1,5 +1,11 @@
 //! One command from a live market to a filled order and its profit and loss, with the real binary.
 
+#![allow(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test may panic, and shares its support module"
+)]
+
 use mesh_tests::client::Rest;
 use mesh_tests::process::{Platform, folder, run, tool};
 use serde_json::{Value, json};

@@ -1,5 +1,11 @@
 //! Programs that we did not write: grpcurl, ccxt, the OpenAPI validator and schemathesis, against the real binary.
 
+#![allow(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test may panic, and shares its support module"
+)]
+
 use mesh_tests::client::Rest;
 use mesh_tests::process::{Platform, folder, run, tool};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,11 @@
 //! The house stands as drawn, and every rule bites on a fixture that breaks it.
 
+#![allow(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test may panic, and shares its support module"
+)]
+
 use mesh_tests::layering::{
     Manifest, SERVICES, SourceFile, cores_are_pure, domain_is_pure, only_outer_files_see_pb,
     only_wire_knows_the_domain, read_manifests, read_sources, rows_import_upwards, services_stand_alone,

@@ -1,5 +1,11 @@
 //! The order path in one process: simulated exchange, market data and trading, through the very adapters of a live venue.
 
+#![allow(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test may panic, and shares its support module"
+)]
+
 use mesh::app::testing::Users;
 use mesh::app::{App, AppConfig, Running};
 use mesh::channel::{Channel, ChannelConfig, Channels};

@@ -1,6 +1,12 @@
 //! The README's blocks are run, so that they cannot rot: the first five minutes, as written, against the real binary. Only
 //! the ports differ, since a test takes whatever is free.
 
+#![allow(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test may panic, and shares its support module"
+)]
+
 use mesh_tests::client::Rest;
 use mesh_tests::process::{Platform, folder, run, tool};
 use std::path::Path;

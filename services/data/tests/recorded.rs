@@ -1,5 +1,11 @@
 //! Recorded traffic of Binance, served over a real WebSocket and REST server, through the whole service.
 
+#![allow(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test may panic, and shares its support module"
+)]
+
 mod support;
 
 use data::binance::frame::{self, Frame};

@@ -1,5 +1,11 @@
 //! The service over real sockets: what its books, trades and bars do when the venue and the network do what they do.
 
+#![allow(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test may panic, and shares its support module"
+)]
+
 mod support;
 
 use mesh::pb::data as api;

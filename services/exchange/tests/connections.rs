@@ -1,5 +1,11 @@
 //! Stream connections: bounds, slow readers, pings.
 
+#![allow(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test may panic, and shares its support module"
+)]
+
 mod common;
 
 use common::{TestVenue, config};

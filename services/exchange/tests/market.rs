@@ -1,5 +1,11 @@
 //! Public market data over real sockets: formats, limits, streams.
 
+#![allow(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test may panic, and shares its support module"
+)]
+
 mod common;
 
 use common::{TestVenue, atoms, config};

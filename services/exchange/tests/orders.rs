@@ -1,5 +1,11 @@
 //! Orders over real sockets: life and restarts.
 
+#![allow(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test may panic, and shares its support module"
+)]
+
 mod common;
 
 use common::{TestVenue, atoms, config};

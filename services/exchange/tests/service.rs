@@ -1,5 +1,11 @@
 //! The service as the platform runs it: its journal on disk, its gRPC face behind policy, its refusals at start.
 
+#![allow(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test may panic, and shares its support module"
+)]
+
 mod common;
 
 use exchange::{Config, NAME};

@@ -1,5 +1,11 @@
 //! The WebSocket API: sessions and user data.
 
+#![allow(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test may panic, and shares its support module"
+)]
+
 mod common;
 
 use common::{SECRET, TestVenue, atoms, config, hmac};

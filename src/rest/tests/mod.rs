@@ -8,7 +8,12 @@ mod service;
 mod stream;
 
 /// The fixture API.
-#[allow(clippy::wildcard_imports)]
+#[allow(
+    clippy::wildcard_imports,
+    unreachable_pub,
+    dead_code,
+    reason = "generated for all users; these tests use a part"
+)]
 pub(crate) mod fixture {
     include!(concat!(env!("OUT_DIR"), "/fixtures/pb.rs"));
     pub(crate) const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/fixtures/descriptors.bin"));
