@@ -102,8 +102,8 @@ pub(super) fn config() -> Config {
     Config {
         shards: 2,
         venue: "fake".to_owned(),
-        recv_window_ms: 60,
-        processing_bound_ms: 40,
+        recv_window_ms: 500,
+        processing_bound_ms: 100,
         max_backoff_ms: 10,
         clock_interval_ms: 10,
         stream_buffer: 64,

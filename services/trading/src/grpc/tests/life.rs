@@ -44,7 +44,7 @@ async fn what_becomes_of_a_placement() {
             "",
         ),
         (
-            vec![Fate::Answer(unsent); 500],
+            vec![Fate::Answer(unsent); 20_000],
             0,
             OrderStatus::Rejected,
             "SEND_WINDOW_PASSED",
