@@ -1,12 +1,13 @@
 //! What every trademesh service stands on. A row imports only the rows printed above it:
 //!
 //! ```text
-//! pb                                   generated: types, clients, servers, tables
-//! error  config  time  ids             closed error kinds, layered config, injected clock
+//! pb  protojson                        generated: types, clients, servers, tables; the strict JSON that they call
+//! error  config  time  ids  page       closed error kinds, layered config, injected clock, ids, paged lists
 //! wire                                 pb ⇄ domain, the only place that knows both
-//! telemetry  identity                  logs, metrics, traces; tokens, principals, permissions
+//! telemetry  identity                  logs, metrics, traces; tokens, principals
+//! policy                               what the protos state of each rpc, and the check that every service makes
 //! deadline  retry  breaker  budget     resilience
-//! registry  balance  channel  server   who is where; pick one; call it; be called
+//! registry  balance  channel  server  rest   who is where; pick one; call it; be called; REST to messages
 //! store  journal  events               SQL; order decisions; event streams
 //! app                                  boot, readiness, drain: the life of a process
 //! ```
