@@ -2,8 +2,11 @@
 //!
 //! This is the only place that reads the system's clock or its entropy.
 
+use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
@@ -27,6 +30,57 @@ enum Source {
 struct Hands {
     wall_micros: AtomicI64,
     monotonic_micros: AtomicU64,
+    /// Whoever sleeps by these hands; none when sleeping is left to the runtime.
+    sleepers: Option<Mutex<Sleepers>>,
+}
+
+/// Wakers by the time that they wait for, and a number that tells equal times apart.
+#[derive(Debug, Default)]
+struct Sleepers {
+    next: u64,
+    waiting: BTreeMap<(u64, u64), Waker>,
+}
+
+impl Hands {
+    /// Whether the hands have reached `until`; if not, `context` is woken when they do.
+    fn reached(&self, until: u64, number: &mut Option<u64>, context: &Context<'_>) -> bool {
+        if self.monotonic_micros.load(Ordering::SeqCst) >= until {
+            return true;
+        }
+        if let Some(sleepers) = &self.sleepers {
+            let mut sleepers = sleepers.lock();
+            let number = *number.get_or_insert(sleepers.next);
+            sleepers.next = sleepers.next.max(number + 1);
+            sleepers.waiting.insert((until, number), context.waker().clone());
+        }
+        false
+    }
+
+    /// Takes the wakers whose time has come.
+    fn due(&self) -> Vec<Waker> {
+        let Some(sleepers) = &self.sleepers else {
+            return Vec::new();
+        };
+        let now = self.monotonic_micros.load(Ordering::SeqCst);
+        let mut sleepers = sleepers.lock();
+        let later = sleepers.waiting.split_off(&(now + 1, 0));
+        std::mem::replace(&mut sleepers.waiting, later).into_values().collect()
+    }
+}
+
+/// Forgets a sleeper that does not wait any more.
+struct Place<'a> {
+    hands: &'a Hands,
+    until: u64,
+    number: Option<u64>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if let (Some(sleepers), Some(number)) = (&self.hands.sleepers, self.number) {
+            sleepers.lock().waiting.remove(&(self.until, number));
+        }
+    }
 }
 
 impl Clock {
@@ -38,10 +92,23 @@ impl Clock {
     }
 
     /// A clock that stands still until its [`ManualClock`] moves it.
+    ///
+    /// Whoever sleeps by it sleeps by the runtime's timers all the same.
     pub fn manual(start_micros: i64) -> (Self, ManualClock) {
+        Clock::by_hand(start_micros, None)
+    }
+
+    /// A clock of a simulation: it stands still until its [`ManualClock`] moves it, and wakes its sleepers itself. It needs
+    /// no runtime.
+    pub fn simulated(start_micros: i64) -> (Self, ManualClock) {
+        Clock::by_hand(start_micros, Some(Mutex::default()))
+    }
+
+    fn by_hand(start_micros: i64, sleepers: Option<Mutex<Sleepers>>) -> (Self, ManualClock) {
         let hands = Arc::new(Hands {
             wall_micros: AtomicI64::new(start_micros),
             monotonic_micros: AtomicU64::new(0),
+            sleepers,
         });
         let clock = Clock {
             source: Source::Manual(Arc::clone(&hands)),
@@ -69,6 +136,30 @@ impl Clock {
             Source::Manual(hands) => Duration::from_micros(hands.monotonic_micros.load(Ordering::SeqCst)),
         }
     }
+
+    /// Waits for so long on the monotonic clock.
+    pub async fn sleep(&self, span: Duration) {
+        match &self.source {
+            Source::Manual(hands) if hands.sleepers.is_some() => sleep_by(hands, span).await,
+            Source::System { .. } | Source::Manual(_) => tokio::time::sleep(span).await,
+        }
+    }
+}
+
+async fn sleep_by(hands: &Hands, span: Duration) {
+    // Rounded up: nobody wakes early.
+    let micros = u64::try_from(span.as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX);
+    let until = hands.monotonic_micros.load(Ordering::SeqCst).saturating_add(micros);
+    let mut place = Place {
+        hands,
+        until,
+        number: None,
+    };
+    poll_fn(|context| match hands.reached(until, &mut place.number, context) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    })
+    .await;
 }
 
 #[allow(clippy::disallowed_methods, reason = "the one place where the wall clock is read")]
@@ -92,6 +183,15 @@ impl ManualClock {
         self.hands.monotonic_micros.fetch_add(micros, Ordering::SeqCst);
         let wall = i64::try_from(micros).unwrap_or(i64::MAX);
         self.hands.wall_micros.fetch_add(wall, Ordering::SeqCst);
+        self.hands.due().into_iter().for_each(Waker::wake);
+    }
+
+    /// How long until the first sleeper of a simulated clock is due; none when nobody sleeps.
+    pub fn next_due(&self) -> Option<Duration> {
+        let sleepers = self.hands.sleepers.as_ref()?.lock();
+        let ((until, _), _) = sleepers.waiting.first_key_value()?;
+        let now = self.hands.monotonic_micros.load(Ordering::SeqCst);
+        Some(Duration::from_micros(until.saturating_sub(now)))
     }
 
     /// Sets the wall clock alone, as an operator or NTP does.
@@ -182,6 +282,42 @@ mod tests {
         hands.set(-1);
         assert_eq!((clock.now_micros(), clock.now_millis()), (-1, -1));
         assert_eq!(clock.monotonic(), Duration::from_millis(250));
+    }
+
+    #[tokio::test]
+    async fn the_sleepers_of_a_simulated_clock_wake_by_its_hands_in_order() {
+        use futures::FutureExt;
+        let (clock, hands) = Clock::simulated(0);
+        assert_eq!(hands.next_due(), None);
+        let mut first = Box::pin(clock.sleep(Duration::from_millis(2)));
+        let mut second = Box::pin(clock.sleep(Duration::from_nanos(2_000_001)));
+        let mut dropped = Box::pin(clock.sleep(Duration::from_millis(1)));
+        assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
+        assert!((&mut dropped).now_or_never().is_none());
+        assert_eq!(hands.next_due(), Some(Duration::from_millis(1)));
+        drop(dropped);
+        assert_eq!(hands.next_due(), Some(Duration::from_millis(2)));
+        hands.advance(Duration::from_millis(2));
+        assert!(first.now_or_never().is_some() && (&mut second).now_or_never().is_none());
+        hands.set(-5);
+        assert_eq!(
+            hands.next_due(),
+            Some(Duration::from_micros(1)),
+            "a jump of the wall clock wakes nobody"
+        );
+        hands.advance(Duration::from_micros(1));
+        assert!(second.now_or_never().is_some());
+        assert_eq!(hands.next_due(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn other_clocks_sleep_by_the_runtime() {
+        let (manual, hands) = Clock::manual(0);
+        let before = tokio::time::Instant::now();
+        manual.sleep(Duration::from_secs(5)).await;
+        Clock::system().sleep(Duration::from_secs(5)).await;
+        assert_eq!(before.elapsed(), Duration::from_secs(10));
+        assert_eq!((hands.next_due(), manual.now_micros()), (None, 0));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub use config::AppConfig;
 pub use readiness::{Readiness, ReadinessGuard};
 pub use running::{Running, exit_code};
 pub use service::{Deps, HttpSurface, Service};
-pub use shutdown::{Failures, Shutdown};
+pub use shutdown::{Failures, Shutdown, Spawner};
 
 #[cfg(test)]
 mod tests;

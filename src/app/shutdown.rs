@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -19,6 +20,9 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
+
+/// Runs a task. One that is none of the runtime's has no handle: nobody waits for it.
+pub type Spawner = Arc<dyn Fn(BoxFuture<'static, ()>) -> Option<JoinHandle<()>> + Send + Sync>;
 
 /// Tells a service when to end, and keeps its tasks. Cheap to clone.
 #[derive(Clone)]
@@ -29,6 +33,7 @@ struct Inner {
     stopping: CancellationToken,
     tasks: Mutex<Vec<Task>>,
     failures: mpsc::UnboundedSender<Error>,
+    spawner: Spawner,
 }
 
 struct Task {
@@ -52,12 +57,18 @@ impl Failures {
 impl Shutdown {
     /// A new life, and the place where the failures of its tasks arrive.
     pub fn new() -> (Shutdown, Failures) {
+        Shutdown::with_spawner(Arc::new(|task| Some(tokio::spawn(task))))
+    }
+
+    /// A new life whose tasks run elsewhere than in the runtime: a simulation pauses, reorders and drops them.
+    pub fn with_spawner(spawner: Spawner) -> (Shutdown, Failures) {
         let (failures, receiver) = mpsc::unbounded_channel();
         let inner = Inner {
             draining: CancellationToken::new(),
             stopping: CancellationToken::new(),
             tasks: Mutex::default(),
             failures,
+            spawner,
         };
         (Shutdown(Arc::new(inner)), Failures(receiver))
     }
@@ -80,16 +91,22 @@ impl Shutdown {
         let name = name.into();
         let failures = self.0.failures.clone();
         let task_name = name.clone();
-        let handle = tokio::spawn(async move {
+        let handle = (self.0.spawner)(Box::pin(async move {
             if let Some(error) = failure(AssertUnwindSafe(task).catch_unwind().await) {
                 tracing::error!(task = task_name, reason = error.reason(), error = %error.message(), "task failed");
                 // Nobody listens once the process is ending, and then it need not be told.
                 let _ = failures.send(error.with("task", task_name));
             }
-        });
+        }));
+        let Some(handle) = handle else { return };
         let mut tasks = self.0.tasks.lock();
         tasks.retain(|task| !task.handle.is_finished());
         tasks.push(Task { name, handle });
+    }
+
+    /// Runs a task that ends by itself, or with [`Shutdown::token`], and that nobody waits for.
+    pub fn detach(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let _ = (self.0.spawner)(Box::pin(task));
     }
 
     /// Begins the graceful phase.
@@ -163,6 +180,27 @@ mod tests {
         let error = failures.next().await;
         assert_eq!(error.reason(), "DISK");
         assert_eq!(error.context()["task"], "journal");
+    }
+
+    #[tokio::test]
+    async fn tasks_run_where_the_spawner_puts_them() {
+        let elsewhere = std::sync::Arc::new(parking_lot::Mutex::new(Vec::new()));
+        let (shutdown, mut failures) = Shutdown::with_spawner({
+            let elsewhere = elsewhere.clone();
+            std::sync::Arc::new(move |task| {
+                elsewhere.lock().push(task);
+                None
+            })
+        });
+        shutdown.spawn("journal", async { Err(Error::internal("DISK", "the disk is gone")) });
+        shutdown.detach(async {});
+        let tasks = std::mem::take(&mut *elsewhere.lock());
+        assert_eq!(tasks.len(), 2);
+        for task in tasks {
+            task.await;
+        }
+        assert_eq!(failures.next().await.reason(), "DISK");
+        assert!(shutdown.stop(Duration::from_secs(1)).await.is_empty());
     }
 
     #[tokio::test]

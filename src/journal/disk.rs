@@ -23,6 +23,11 @@ pub trait Disk: Send + Sync {
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
     /// Takes the exclusive lock of a file, made if absent, until the answer is dropped; `WouldBlock` while another has it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>>;
+    /// Whether a call may take long, so that it is made outside the async threads. A disk in memory says no, and then the
+    /// order of everything is the caller's.
+    fn blocks(&self) -> bool {
+        true
+    }
 }
 
 /// An open file.

@@ -206,9 +206,10 @@ impl Shared {
         writer.poisoned = true;
         let first = writer.next;
         let (bytes, chain) = batch::encode(&records, first, self.meta.epoch, writer.chain);
-        let offset = self
-            .write(&mut writer, &bytes)
-            .map_err(|error| poisoned(error.message()))?;
+        let offset = self.write(&mut writer, &bytes).map_err(|error| match error.reason() {
+            "JOURNAL_SUPERSEDED" => error,
+            _ => poisoned(error.message()),
+        })?;
         writer.end = offset + size;
         writer.next += records.len() as u64;
         writer.chain = chain;
@@ -217,8 +218,25 @@ impl Shared {
         Ok(first)
     }
 
+    /// Refuses a writer whose lock was lost and whose journal somebody else has opened since.
+    ///
+    /// The lock is the fence: while it is held nobody opens the journal. This notices a lock that did not hold, because its
+    /// file was removed or the folder is shared between machines.
+    fn check_epoch(&self) -> Result<()> {
+        let epoch = Meta::read(&*self.disk, &self.folder)?.epoch;
+        if epoch == self.meta.epoch {
+            return Ok(());
+        }
+        let message = format!(
+            "the journal was opened under epoch {epoch}, this writer's is {}",
+            self.meta.epoch
+        );
+        Err(Error::internal("JOURNAL_SUPERSEDED", message))
+    }
+
     /// One write and one sync; a new segment before it if this one is full. Answers where the batch begins.
     fn write(&self, writer: &mut Writer, bytes: &[u8]) -> Result<u64> {
+        self.check_epoch()?;
         let is_full = writer.end > segment::HEADER && writer.end + bytes.len() as u64 > writer.segment_bytes;
         let open = if is_full { None } else { writer.file.take() };
         let file = match open {
@@ -234,6 +252,8 @@ impl Shared {
         };
         file.write_at(bytes, writer.end).explain("write", &writer.path)?;
         file.sync().explain("sync", &writer.path)?;
+        // An owner who began since has not read this batch: it must not be acknowledged.
+        self.check_epoch()?;
         writer.file = Some(file);
         Ok(writer.end)
     }
@@ -244,6 +264,7 @@ impl Shared {
             let message = format!("a snapshot at {sequence} of a journal that ends at {last}");
             return Err(Error::invalid("JOURNAL_SEQUENCE", message));
         }
+        self.check_epoch()?;
         snapshot::write(&*self.disk, &self.folder, self.meta.id, sequence, state)
     }
 
@@ -278,6 +299,9 @@ async fn blocking<T: Send + 'static>(
     shared: &Arc<Shared>,
     deed: impl FnOnce(&Shared) -> Result<T> + Send + 'static,
 ) -> Result<T> {
+    if !shared.disk.blocks() {
+        return deed(shared);
+    }
     let shared = Arc::clone(shared);
     match tokio::task::spawn_blocking(move || deed(&shared)).await {
         Ok(result) => result,

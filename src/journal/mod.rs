@@ -47,6 +47,7 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// `INTERNAL / JOURNAL_POISONED` once a write or a sync has failed: what the disk holds is then unknown, and every
     /// later append fails the same way. The owner ends and recovers by opening the journal again.
+    /// `INTERNAL / JOURNAL_SUPERSEDED` when somebody else has opened the journal since: nothing is acknowledged.
     /// `INVALID / JOURNAL_BATCH` for an empty or oversized batch, of which nothing is written.
     async fn append(&mut self, records: Vec<Vec<u8>>) -> Result<u64>;
 

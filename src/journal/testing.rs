@@ -1,6 +1,6 @@
 //! A disk in memory that loses what was not synced, tears writes at sectors, and fails when told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,11 +23,15 @@ struct State {
     names: BTreeMap<PathBuf, usize>,
     durable_names: BTreeMap<PathBuf, usize>,
     contents: Vec<Content>,
-    locks: BTreeSet<PathBuf>,
+    /// Who holds a lock: a lost one is not given back by its old holder.
+    locks: BTreeMap<PathBuf, u64>,
+    next_lock: u64,
     /// Counts crashes: what was open before one is useless after it.
     life: u32,
     writes_until_failure: Option<u32>,
     syncs_until_failure: Option<u32>,
+    changes_until_cut: Option<u32>,
+    is_off: bool,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -47,10 +51,36 @@ impl SimulatedDisk {
         self.state.lock().syncs_until_failure = Some(syncs);
     }
 
+    /// After so many further changes and syncs the power goes in the middle of one; then nothing works until
+    /// [`SimulatedDisk::crash`] says what is left.
+    pub fn cut_power_after(&self, changes: u32) {
+        self.state.lock().changes_until_cut = Some(changes);
+    }
+
+    /// Forgets what was to fail.
+    pub fn spare(&self) {
+        let mut state = self.state.lock();
+        state.writes_until_failure = None;
+        state.syncs_until_failure = None;
+        state.changes_until_cut = None;
+    }
+
+    /// Whether the power has gone.
+    pub fn is_off(&self) -> bool {
+        self.state.lock().is_off
+    }
+
+    /// Frees every lock while its holder goes on working, as a lock does that is a lease, or whose file was removed.
+    pub fn lose_locks(&self) {
+        self.state.lock().locks.clear();
+    }
+
     /// Cuts the power: of what was not synced, each sector and each name may survive or not. Locks are free again.
     pub fn crash(&self, chance: &Chance) {
         let mut state = self.state.lock();
         state.life += 1;
+        state.is_off = false;
+        state.changes_until_cut = None;
         state.locks.clear();
         for content in &mut state.contents {
             content.now = torn(content, chance);
@@ -134,9 +164,27 @@ impl SimulatedFile {
     fn with<T>(&self, deed: impl FnOnce(&mut State, usize) -> io::Result<T>) -> io::Result<T> {
         let mut state = self.state.lock();
         if state.life != self.life {
-            return Err(io::Error::other("the machine that had this file open is off"));
+            return Err(off());
         }
+        state.check_power()?;
         deed(&mut state, self.id)
+    }
+}
+
+fn off() -> io::Error {
+    io::Error::other("the machine that had this file open is off")
+}
+
+impl State {
+    fn check_power(&self) -> io::Result<()> {
+        if self.is_off { Err(off()) } else { Ok(()) }
+    }
+
+    /// Counts a change or a sync; an error when the power goes at it.
+    fn change(&mut self) -> io::Result<()> {
+        self.check_power()?;
+        self.is_off = due(&mut self.changes_until_cut);
+        self.check_power()
     }
 }
 
@@ -144,12 +192,13 @@ struct Lock {
     state: Arc<Mutex<State>>,
     path: PathBuf,
     life: u32,
+    number: u64,
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
         let mut state = self.state.lock();
-        if state.life == self.life {
+        if state.life == self.life && state.locks.get(&self.path) == Some(&self.number) {
             state.locks.remove(&self.path);
         }
     }
@@ -172,6 +221,7 @@ impl Disk for SimulatedDisk {
 
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
         let state = self.state.lock();
+        state.check_power()?;
         let here = state.names.keys().filter(|path| path.parent() == Some(folder));
         Ok(here
             .filter_map(|path| path.file_name())
@@ -181,12 +231,14 @@ impl Disk for SimulatedDisk {
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let state = self.state.lock();
+        state.check_power()?;
         let id = *state.names.get(path).ok_or(io::ErrorKind::NotFound)?;
         Ok(self.file(&state, id))
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let mut state = self.state.lock();
+        state.change()?;
         let id = state.contents.len();
         state.contents.push(Content::default());
         state.names.insert(path.to_path_buf(), id);
@@ -195,18 +247,22 @@ impl Disk for SimulatedDisk {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
+        state.change()?;
         let id = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
         state.names.insert(to.to_path_buf(), id);
         Ok(())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        let removed = self.state.lock().names.remove(path);
+        let mut state = self.state.lock();
+        state.change()?;
+        let removed = state.names.remove(path);
         removed.map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn sync_folder(&self, _: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
+        state.change()?;
         if due(&mut state.syncs_until_failure) {
             return Err(io::Error::other("simulated: sync failed"));
         }
@@ -216,14 +272,23 @@ impl Disk for SimulatedDisk {
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
         let mut state = self.state.lock();
-        if !state.locks.insert(path.to_path_buf()) {
+        state.check_power()?;
+        if state.locks.contains_key(path) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
+        state.next_lock += 1;
+        let number = state.next_lock;
+        state.locks.insert(path.to_path_buf(), number);
         Ok(Box::new(Lock {
             state: Arc::clone(&self.state),
             path: path.to_path_buf(),
             life: state.life,
+            number,
         }))
+    }
+
+    fn blocks(&self) -> bool {
+        false
     }
 }
 
@@ -251,12 +316,14 @@ impl DiskFile for SimulatedFile {
             if fails {
                 return Err(io::ErrorKind::StorageFull.into());
             }
-            Ok(())
+            // The power goes after the write: how much of it is left is for the crash to say.
+            state.change()
         })
     }
 
     fn truncate(&self, size: u64) -> io::Result<()> {
         self.with(|state, id| {
+            state.change()?;
             state.contents[id].now.resize(size as usize, 0);
             Ok(())
         })
@@ -264,6 +331,7 @@ impl DiskFile for SimulatedFile {
 
     fn sync(&self) -> io::Result<()> {
         self.with(|state, id| {
+            state.change()?;
             if due(&mut state.syncs_until_failure) {
                 return Err(io::Error::other("simulated: sync failed"));
             }

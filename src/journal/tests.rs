@@ -262,8 +262,9 @@ async fn nothing_acknowledged_is_lost_when_the_power_goes() {
 
 #[tokio::test]
 async fn an_append_that_nobody_waits_for_still_ends_whole() {
-    let disk = filled(3).await;
-    let (mut journal, _) = open(&disk).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, _) = FileJournal::open(folder.path(), FileJournalOptions::default()).unwrap();
+    fill(&mut journal, 3).await;
     let mut durable = journal.reader().durable();
     drop(futures::FutureExt::now_or_never(journal.append(vec![record(4)])));
     durable.wait_for(|&last| last == 4).await.unwrap();
@@ -317,4 +318,63 @@ async fn a_journal_on_a_machine_that_is_off_takes_nothing() {
     drop(journal);
     assert_eq!(open(&disk).err().unwrap().reason(), "JOURNAL_LOCKED");
     assert_eq!(read_all(&next), 3);
+}
+
+#[tokio::test]
+async fn a_writer_whose_lock_was_lost_is_refused_by_the_epoch() {
+    let disk = SimulatedDisk::default();
+    let mut old = open(&disk).unwrap().0;
+    fill(&mut old, 10).await;
+    old.snapshot(10, b"ten".to_vec()).await.unwrap();
+    disk.lose_locks();
+    let mut new = open(&disk).unwrap().0;
+    let before = disk.content(&segments(&disk)[0]);
+    assert_eq!(
+        old.append(vec![record(11)]).await.unwrap_err().reason(),
+        "JOURNAL_SUPERSEDED"
+    );
+    assert_eq!(disk.content(&segments(&disk)[0]), before, "nothing was written");
+    assert_eq!(
+        old.append(vec![record(11)]).await.unwrap_err().reason(),
+        "JOURNAL_POISONED"
+    );
+    assert_eq!(
+        old.snapshot(10, Vec::new()).await.unwrap_err().reason(),
+        "JOURNAL_SUPERSEDED"
+    );
+    drop(old);
+    assert_eq!(
+        open(&disk).err().unwrap().reason(),
+        "JOURNAL_LOCKED",
+        "a lost lock is not given back"
+    );
+    fill(&mut new, 20).await;
+    drop(new);
+    assert_eq!(read_all(&open(&disk).unwrap().0), 20);
+}
+
+#[tokio::test]
+async fn nothing_acknowledged_is_lost_at_whichever_change_the_power_goes() {
+    for seed in 0..40 {
+        let (disk, chance) = (SimulatedDisk::default(), Chance::seeded(seed));
+        let mut acknowledged = 0;
+        for life in 0..6 {
+            disk.cut_power_after(chance.below(30) as u32);
+            if let Ok((mut journal, _)) = open(&disk) {
+                assert!(read_all(&journal) >= acknowledged, "seed {seed}, life {life}");
+                let first = journal.next_sequence();
+                for next in first.. {
+                    if journal.append(vec![record(next)]).await.is_err() {
+                        break;
+                    }
+                    acknowledged = next;
+                }
+            }
+            assert!(disk.is_off());
+            disk.crash(&chance);
+        }
+        disk.cut_power_after(0);
+        disk.spare();
+        assert!(read_all(&open(&disk).unwrap().0) >= acknowledged);
+    }
 }

@@ -11,7 +11,7 @@ mod wire;
 
 use crate::config::Config;
 use crate::core::{Trade, VenueState};
-use crate::venue::{Placement, PlacementKind, Subject, UserData, Venue, VenueError, VenueOrder};
+use crate::venue::{Placement, PlacementKind, Subject, UserData, Venue, VenueClock, VenueError, VenueOrder};
 use async_trait::async_trait;
 use domain::{AccountId, Asset, Money, Timestamp, Venue as VenueName};
 use keys::Key;
@@ -24,7 +24,6 @@ use reqwest::header::RETRY_AFTER;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -50,8 +49,7 @@ pub struct Binance {
     keys: BTreeMap<AccountId, Key>,
     clock: Clock,
     chance: Chance,
-    /// The venue's clock less ours, in microseconds.
-    offset: AtomicI64,
+    venue_clock: VenueClock,
     budget: Mutex<Budget>,
 }
 
@@ -96,9 +94,9 @@ impl Binance {
             max_backoff: Config::millis(config.max_backoff_ms),
             accounts_per_connection: config.accounts_per_connection,
             keys,
+            venue_clock: VenueClock::new(clock.clone()),
             clock,
             chance,
-            offset: AtomicI64::new(0),
             budget: Mutex::new(Budget::new(config.reserved_percent)),
         })
     }
@@ -192,7 +190,7 @@ impl Venue for Binance {
     }
 
     fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.clock.now_micros()).plus_micros(self.offset.load(Ordering::Relaxed))
+        self.venue_clock.now()
     }
 
     async fn synchronise(&self) -> Result<(), VenueError> {
@@ -204,15 +202,9 @@ impl Venue for Binance {
             signed: None,
             query: String::new(),
         };
-        let before = self.clock.now_micros();
+        let asked = self.clock.monotonic();
         let time: wire::TimeBody = self.call(public("/api/v3/time", 1)).await?;
-        let after = self.clock.now_micros();
-        // The venue read its clock about half way.
-        let here = before + (after - before) / 2;
-        self.offset.store(
-            Timestamp::from_millis(time.server_time).as_micros() - here,
-            Ordering::Relaxed,
-        );
+        self.venue_clock.heard(Timestamp::from_millis(time.server_time), asked);
         let info: wire::InfoBody = self.call(public("/api/v3/exchangeInfo", 20)).await?;
         self.budget.lock().adopt(&info.rate_limits);
         Ok(())

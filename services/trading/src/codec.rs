@@ -18,9 +18,9 @@ use words::{liquidity, order_type, scope, side, status, status_of, time_in_force
 pub(crate) use words::{order_type_of, scope_of, side_of, time_in_force_of};
 
 /// An order on the wire, for those who need not look inside.
-pub(crate) type OrderMessage = pb::Order;
+pub type OrderMessage = pb::Order;
 /// A halt on the wire.
-pub(crate) type HaltMessage = pb::Halt;
+pub type HaltMessage = pb::Halt;
 /// What followers of an account are told.
 pub(crate) type UpdateMessage = pb::StreamOrderEventsResponse;
 

@@ -20,7 +20,9 @@ mod start;
 pub mod venue;
 
 pub use config::{Config, LimitOptions};
-pub use start::{build, build_on};
+pub use reconcile::Home;
+pub use shard::{Ask, OrderFilter, Reply, ShardHandle};
+pub use start::{Ground, build, build_on, reconcile, restore, start_shard};
 
 /// The service's name.
 pub const NAME: &str = "trading";

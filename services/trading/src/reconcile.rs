@@ -10,9 +10,11 @@ use crate::sender::FIRST_BACKOFF;
 use crate::shard::{Ask, Reply, ShardHandle};
 use crate::venue::{UserData, Venue, VenueError, VenueOrder};
 use domain::AccountId;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use mesh::app::{ReadinessGuard, Shutdown};
 use mesh::retry::Backoff;
-use mesh::time::Chance;
+use mesh::time::{Chance, Clock};
 use mesh::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,9 +26,11 @@ const NEWS: usize = 1_024;
 
 /// An account with its shard.
 #[derive(Clone)]
-pub(crate) struct Home {
-    pub(crate) shard: ShardHandle,
-    pub(crate) ids: VenueIds,
+pub struct Home {
+    /// Where its commands go.
+    pub shard: ShardHandle,
+    /// The ids that the shard's owner makes.
+    pub ids: VenueIds,
 }
 
 /// What reconciliation needs.
@@ -34,6 +38,7 @@ pub(crate) struct Home {
 pub(crate) struct Reconciler {
     pub(crate) venue: Arc<dyn Venue>,
     pub(crate) homes: Arc<BTreeMap<AccountId, Home>>,
+    pub(crate) clock: Clock,
     pub(crate) chance: Chance,
     pub(crate) max_backoff: Duration,
     pub(crate) clock_interval: Duration,
@@ -44,7 +49,7 @@ impl Reconciler {
     pub(crate) fn start(self, shutdown: &Shutdown, guard: ReadinessGuard) {
         let stop = shutdown.token();
         shutdown.spawn("venue", async move {
-            tokio::select! { () = self.run(guard) => {}, () = stop.cancelled() => {} }
+            tokio::select! { biased; () = stop.cancelled() => {}, () = self.run(guard) => {} }
             Ok(())
         });
     }
@@ -63,7 +68,7 @@ impl Reconciler {
 
     async fn keep_time(&self) {
         loop {
-            tokio::time::sleep(self.clock_interval).await;
+            self.clock.sleep(self.clock_interval).await;
             if let Err(error) = self.venue.synchronise().await {
                 tracing::warn!(%error, "the venue's clock cannot be read");
             }
@@ -76,25 +81,24 @@ impl Reconciler {
         if waiting.is_empty() {
             guard = None;
         }
-        let mut reconciling = tokio::task::JoinSet::new();
+        let mut reconciling = FuturesUnordered::new();
         loop {
             let told = tokio::select! {
-                told = news.recv() => told,
-                Some(done) = reconciling.join_next() => {
-                    if let Ok(account) = done {
-                        waiting.remove(&account);
-                    }
+                biased;
+                Some(account) = reconciling.next() => {
+                    waiting.remove(&account);
                     if waiting.is_empty() {
                         guard = None;
                     }
                     continue;
                 }
+                told = news.recv() => told,
             };
             match told {
                 None => return drop(guard),
                 Some(UserData::Subscribed(account)) => {
                     let this = self.clone();
-                    reconciling.spawn(async move {
+                    reconciling.push(async move {
                         let what = format!("account {account}");
                         this.until_done(&what, || this.reconcile(&account)).await;
                         account
@@ -195,7 +199,7 @@ impl Reconciler {
                 VenueError::Limited(wait) => wait.min(self.max_backoff),
                 _ => backoff.half_jitter(round, &self.chance),
             };
-            tokio::time::sleep(pause).await;
+            self.clock.sleep(pause).await;
             round += 1;
         }
     }

@@ -11,7 +11,7 @@ use crate::venue::{Placement, PlacementKind, Subject, Venue, VenueError};
 use domain::{AccountId, OrderType, Quantity, Timestamp};
 use mesh::app::Shutdown;
 use mesh::retry::Backoff;
-use mesh::time::Chance;
+use mesh::time::{Chance, Clock};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -119,9 +119,11 @@ struct Inner {
     venue: Arc<dyn Venue>,
     shard: ShardHandle,
     bounds: Bounds,
+    clock: Clock,
     chance: Chance,
     backlog: Backlog,
     queries: Semaphore,
+    shutdown: Shutdown,
     stop: CancellationToken,
     workers: BTreeMap<AccountId, Vec<mpsc::UnboundedSender<Job>>>,
 }
@@ -134,7 +136,7 @@ impl Sender {
         backlog: Backlog,
         accounts: &[AccountId],
         bounds: Bounds,
-        chance: Chance,
+        (clock, chance): (Clock, Chance),
         shutdown: &Shutdown,
     ) -> Sender {
         let mut workers = BTreeMap::new();
@@ -151,9 +153,11 @@ impl Sender {
             venue,
             shard,
             bounds,
+            clock,
             chance,
             backlog,
             queries,
+            shutdown: shutdown.clone(),
             stop,
             workers,
         };
@@ -187,13 +191,13 @@ impl Sender {
         let inner = Arc::clone(&self.0);
         let (order, subject) = (entry.accepted, subject(entry));
         let (signed, filled) = (entry.signed, entry.order.filled());
-        tokio::spawn(async move {
+        self.0.shutdown.detach(async move {
             let stop = inner.stop.clone();
             let asking = async {
                 let news = inner.find_out(&subject, signed, filled).await;
                 inner.tell(order, news).await;
             };
-            tokio::select! { () = asking => {}, () = stop.cancelled() => {} }
+            tokio::select! { biased; () = stop.cancelled() => {}, () = asking => {} }
         });
     }
 }
@@ -202,8 +206,9 @@ impl Inner {
     async fn work(&self, mut inbox: mpsc::UnboundedReceiver<Job>) {
         loop {
             let job = tokio::select! {
-                job = inbox.recv() => job,
+                biased;
                 () = self.stop.cancelled() => None,
+                job = inbox.recv() => job,
             };
             let Some(job) = job else { return };
             // An attempt that has begun is not cut off by the stop: its answer is awaited within its own bound.
@@ -263,10 +268,12 @@ impl Inner {
     async fn find_out(&self, subject: &Subject, signed: Timestamp, filled: Quantity) -> News {
         let mut attempt = 0;
         loop {
+            // An answer says how things stood at some time after this; it may be long under way itself.
+            let asked = self.venue.now();
             match self.query(subject, filled).await {
                 Ok(news) => return news,
                 Err(VenueError::NotFound) => {
-                    let left = self.bounds.absence_micros - self.venue.now().micros_since(signed);
+                    let left = self.bounds.absence_micros - asked.micros_since(signed);
                     if left < 0 {
                         return News::Absent("NEVER_REACHED_VENUE");
                     }
@@ -304,6 +311,6 @@ impl Inner {
     }
 
     async fn wait(&self, span: Duration) {
-        tokio::select! { () = tokio::time::sleep(span) => {}, () = self.stop.cancelled() => {} }
+        tokio::select! { biased; () = self.stop.cancelled() => {}, () = self.clock.sleep(span) => {} }
     }
 }

@@ -7,7 +7,8 @@
 mod handle;
 mod replay;
 
-pub(crate) use handle::{Ask, Ends, Mail, OrderFilter, Reply, ShardHandle, Update};
+pub use handle::{Ask, OrderFilter, Reply, ShardHandle};
+pub(crate) use handle::{Ends, Mail, Update};
 pub(crate) use replay::replay;
 
 use crate::codec::{self, Record};

@@ -11,8 +11,9 @@ use crate::sender::{Backlog, Bounds, Sender};
 use crate::shard::{Parts, Shard, ShardHandle, replay};
 use crate::venue::Venue;
 use domain::AccountId;
-use mesh::app::{Deps, Service};
+use mesh::app::{Deps, ReadinessGuard, Service, Shutdown};
 use mesh::journal::{FileJournal, FileJournalOptions, Journal};
+use mesh::time::{Chance, Clock};
 use mesh::{Error, Result};
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
@@ -48,7 +49,13 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service> {
 pub async fn build_on(config: Config, deps: Deps, venue: Arc<dyn Venue>, accounts: Vec<AccountId>) -> Result<Service> {
     config.validate()?;
     keep_shards(&deps.data_dir, config.shards)?;
-    let market = Arc::new(RwLock::new(Market::default()));
+    let ground = Ground {
+        venue,
+        market: Arc::new(RwLock::new(Market::default())),
+        clock: deps.clock.clone(),
+        chance: deps.chance.clone(),
+        shutdown: deps.shutdown.clone(),
+    };
     let mut shards = Vec::new();
     let mut homes = BTreeMap::new();
     let mut of_account = BTreeMap::new();
@@ -58,74 +65,91 @@ pub async fn build_on(config: Config, deps: Deps, venue: Arc<dyn Venue>, account
             .filter(|account| shard_of(account, config.shards) == number)
             .cloned()
             .collect();
-        let home = start_shard(&config, &deps, number, &own, &market, &venue).await?;
+        let folder = deps.data_dir.join(format!("shard-{number}"));
+        let chance = deps.chance.clone();
+        let empty = State::new(number, config.kept());
+        let opened = blocking(move || {
+            open(
+                &folder,
+                FileJournalOptions {
+                    chance,
+                    ..Default::default()
+                },
+                empty,
+            )
+        });
+        let (journal, state) = opened.await?;
+        let home = start_shard(&config, &ground, &own, Box::new(journal), state)?;
         shards.push(home.shard.clone());
         for account in own {
             of_account.insert(account.clone(), number);
             homes.insert(account, home.clone());
         }
     }
-    follow(&config, &deps, market, &venue, homes);
+    follow_market(&config, &deps, Arc::clone(&ground.market));
+    reconcile(&config, &ground, homes, deps.readiness.guard("reconciliation"));
     let rpcs = Rpcs {
         shards: Arc::new(shards),
         accounts: Arc::new(of_account),
-        venue: venue.name().clone(),
+        venue: ground.venue.name().clone(),
         clock: deps.clock.clone(),
     };
     Ok(Service::new(NAME, rpcs.routes()))
 }
 
-/// Starts what follows the market and the venue.
-fn follow(
-    config: &Config,
-    deps: &Deps,
-    market: Arc<RwLock<Market>>,
-    venue: &Arc<dyn Venue>,
-    homes: BTreeMap<AccountId, Home>,
-) {
-    let max_backoff = Config::millis(config.max_backoff_ms);
+/// What shards stand on beside their journals. Handed in, so that a simulation hands in its own.
+#[derive(Clone)]
+pub struct Ground {
+    /// Where orders go.
+    pub venue: Arc<dyn Venue>,
+    /// What is known of the market.
+    pub market: Arc<RwLock<Market>>,
+    /// The time, and what waits for it.
+    pub clock: Clock,
+    /// Randomness.
+    pub chance: Chance,
+    /// Tells when to end, and runs the tasks.
+    pub shutdown: Shutdown,
+}
+
+/// Starts what follows the market.
+fn follow_market(config: &Config, deps: &Deps, market: Arc<RwLock<Market>>) {
     MarketFollower::new(
         &deps.channels,
         market,
         deps.clock.clone(),
         deps.chance.clone(),
-        max_backoff,
+        Config::millis(config.max_backoff_ms),
         Config::millis(config.instruments_interval_ms),
     )
     .start(&deps.shutdown, deps.readiness.guard("instruments"));
-    let reconciler = Reconciler {
-        venue: Arc::clone(venue),
-        homes: Arc::new(homes),
-        chance: deps.chance.clone(),
-        max_backoff,
-        clock_interval: Config::millis(config.clock_interval_ms),
-    };
-    reconciler.start(&deps.shutdown, deps.readiness.guard("reconciliation"));
 }
 
-/// Opens a shard's journal, replays it, and starts its task.
-async fn start_shard(
+/// Starts what keeps shards in step with the venue. `guard` is dropped once every account is.
+pub fn reconcile(config: &Config, ground: &Ground, homes: BTreeMap<AccountId, Home>, guard: ReadinessGuard) {
+    let reconciler = Reconciler {
+        venue: Arc::clone(&ground.venue),
+        homes: Arc::new(homes),
+        clock: ground.clock.clone(),
+        chance: ground.chance.clone(),
+        max_backoff: Config::millis(config.max_backoff_ms),
+        clock_interval: Config::millis(config.clock_interval_ms),
+    };
+    reconciler.start(&ground.shutdown, guard);
+}
+
+/// Starts the task of a shard and its senders, over its journal and the state restored from it.
+///
+/// # Errors
+/// A bad limit.
+pub fn start_shard(
     config: &Config,
-    deps: &Deps,
-    number: u32,
+    ground: &Ground,
     accounts: &[AccountId],
-    market: &Arc<RwLock<Market>>,
-    venue: &Arc<dyn Venue>,
+    journal: Box<dyn Journal>,
+    state: State,
 ) -> Result<Home> {
-    let folder = deps.data_dir.join(format!("shard-{number}"));
-    let chance = deps.chance.clone();
-    let empty = State::new(number, config.kept());
-    let (journal, state) = blocking(move || {
-        open(
-            &folder,
-            FileJournalOptions {
-                chance,
-                ..Default::default()
-            },
-            empty,
-        )
-    })
-    .await?;
+    let number = state.shard();
     let ids = VenueIds::new(journal.id(), number, journal.epoch());
     tracing::info!(
         shard = number,
@@ -150,35 +174,45 @@ async fn start_shard(
         queries: config.concurrent_queries,
     };
     let sender = Sender::start(
-        Arc::clone(venue),
+        Arc::clone(&ground.venue),
         handle.clone(),
         backlog,
         accounts,
         bounds,
-        deps.chance.clone(),
-        &deps.shutdown,
+        (ground.clock.clone(), ground.chance.clone()),
+        &ground.shutdown,
     );
     let parts = Parts {
-        decider: Decider::new(state, ids.clone(), config.risk_limits()?, venue.name().clone()),
-        journal: Box::new(journal),
-        market: Arc::clone(market),
-        clock: deps.clock.clone(),
-        venue: Arc::clone(venue),
+        decider: Decider::new(state, ids.clone(), config.risk_limits()?, ground.venue.name().clone()),
+        journal,
+        market: Arc::clone(&ground.market),
+        clock: ground.clock.clone(),
+        venue: Arc::clone(&ground.venue),
         sender,
         batch: config.batch,
     };
     let shard = Shard::new(parts, ends);
-    deps.shutdown
-        .spawn(format!("shard {number}"), shard.run(deps.shutdown.token()));
+    ground
+        .shutdown
+        .spawn(format!("shard {number}"), shard.run(ground.shutdown.token()));
     Ok(Home { shard: handle, ids })
 }
 
-fn open(folder: &Path, options: FileJournalOptions, mut state: State) -> Result<(FileJournal, State)> {
+/// The state that a journal holds. Reads files: call it where blocking is allowed.
+///
+/// # Errors
+/// A record that cannot be read or cannot follow the ones before it, naming its sequence.
+pub fn restore(journal: &dyn Journal, mut empty: State) -> Result<State> {
+    replay(&mut empty, &*journal.reader())?;
+    Ok(empty)
+}
+
+fn open(folder: &Path, options: FileJournalOptions, empty: State) -> Result<(FileJournal, State)> {
     let (journal, recovery) = FileJournal::open(folder, options)?;
     if recovery.cut_bytes > 0 {
         crate::metrics::alert("JOURNAL_CUT");
     }
-    replay(&mut state, &*journal.reader())?;
+    let state = restore(&journal, empty)?;
     Ok((journal, state))
 }
 

@@ -6,8 +6,43 @@ pub(crate) mod fake;
 use crate::core::{Trade, VenueState};
 use async_trait::async_trait;
 use domain::{AccountId, Asset, Money, Price, Quantity, Side, Symbol, TimeInForce, Timestamp, Venue as VenueName};
+use mesh::time::Clock;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
+
+/// The venue's time: what it said last, carried on by our monotonic clock. A jump of our wall clock changes nothing, or
+/// an order in flight could count as absent an hour early.
+#[derive(Debug)]
+pub struct VenueClock {
+    clock: Clock,
+    /// The venue's time less our monotonic one, in microseconds.
+    ahead: AtomicI64,
+}
+
+impl VenueClock {
+    /// Until the venue is heard, our own wall clock stands for its.
+    pub fn new(clock: Clock) -> VenueClock {
+        let ahead = AtomicI64::new(clock.now_micros() - monotonic_micros(clock.monotonic()));
+        VenueClock { clock, ahead }
+    }
+
+    /// The venue's time, as far as we know it.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_micros(monotonic_micros(self.clock.monotonic())).plus_micros(self.ahead.load(Ordering::Relaxed))
+    }
+
+    /// Takes over the time that the venue answered just now to a question asked at `asked` on our monotonic clock.
+    pub fn heard(&self, venue: Timestamp, asked: Duration) {
+        // It read its clock about half way.
+        let here = monotonic_micros(asked + self.clock.monotonic().saturating_sub(asked) / 2);
+        self.ahead.store(venue.as_micros() - here, Ordering::Relaxed);
+    }
+}
+
+fn monotonic_micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
 
 /// How an order goes to the venue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,4 +163,27 @@ pub trait Venue: Send + Sync + 'static {
 
     /// Follows what happens to the accounts, for ever: reconnects by itself.
     async fn follow(&self, accounts: Vec<AccountId>, sink: mpsc::Sender<UserData>);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::VenueClock;
+    use domain::Timestamp;
+    use mesh::time::Clock;
+    use std::time::Duration;
+
+    #[test]
+    fn the_venues_time_goes_on_by_our_monotonic_clock_alone() {
+        let (clock, hands) = Clock::manual(5_000);
+        let venue = VenueClock::new(clock.clone());
+        assert_eq!(venue.now().as_micros(), 5_000);
+        let asked = clock.monotonic();
+        hands.advance(Duration::from_micros(200));
+        venue.heard(Timestamp::from_micros(90_000), asked);
+        assert_eq!(venue.now().as_micros(), 90_100);
+        hands.set(3_600_000_000);
+        assert_eq!(venue.now().as_micros(), 90_100, "our clock jumped, the venue's did not");
+        hands.advance(Duration::from_micros(1));
+        assert_eq!(venue.now().as_micros(), 90_101);
+    }
 }

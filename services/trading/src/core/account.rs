@@ -49,6 +49,11 @@ pub struct Account {
     pub recent: VecDeque<Timestamp>,
 }
 
+/// Whether `now` is less than a span after `time`. What lies ahead is from before our clock was set back: it is over.
+pub(crate) fn is_within(now: Timestamp, time: Timestamp, span_micros: i64) -> bool {
+    (0..span_micros).contains(&now.micros_since(time))
+}
+
 impl Account {
     /// What is held of an asset.
     pub fn balance(&self, asset: &Asset) -> Money {
@@ -66,7 +71,7 @@ impl Account {
         self.recent
             .iter()
             .rev()
-            .take_while(|&&time| now.micros_since(time) < RATE_WINDOW_MICROS)
+            .take_while(|&&time| is_within(now, time, RATE_WINDOW_MICROS))
             .count()
     }
 
@@ -75,7 +80,7 @@ impl Account {
         while self
             .recent
             .front()
-            .is_some_and(|&first| time.micros_since(first) >= RATE_WINDOW_MICROS)
+            .is_some_and(|&first| !is_within(time, first, RATE_WINDOW_MICROS))
         {
             self.recent.pop_front();
         }

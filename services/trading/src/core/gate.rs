@@ -1,6 +1,6 @@
 //! The pre-trade risk gate: a table of checks, each with a stable reason, asked in this order.
 
-use super::account::Account;
+use super::account::{Account, is_within};
 use super::command::{Now, Submit};
 use super::event::HaltScope;
 use super::market::Market;
@@ -215,7 +215,7 @@ fn duplicate(candidate: &Candidate<'_>) -> Result<(), Refusal> {
         let Some(entry) = candidate.state.order(*accepted) else {
             continue;
         };
-        if candidate.now.here.micros_since(entry.order.created_at()) >= window {
+        if !is_within(candidate.now.here, entry.order.created_at(), window) {
             break;
         }
         if *entry.digest() == digest {

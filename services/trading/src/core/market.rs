@@ -41,7 +41,9 @@ impl Market {
     /// The mark of a symbol, if it can be trusted: its book is live, and the stream spoke within `max_age_micros`.
     pub fn fresh_mark(&self, symbol: &Symbol, now: Timestamp, max_age_micros: i64) -> Option<Price> {
         let mark = self.marks.get(symbol)?;
-        (mark.live && now.micros_since(self.heard) <= max_age_micros).then_some(mark.price)
+        // Heard in the future is from before our clock was set back: how old that is nobody knows.
+        let is_fresh = (0..=max_age_micros).contains(&now.micros_since(self.heard));
+        (mark.live && is_fresh).then_some(mark.price)
     }
 }
 
@@ -87,6 +89,7 @@ mod tests {
         );
         assert_eq!(market.fresh_mark(&symbol, Timestamp::from_micros(110), 10), price("5"));
         assert_eq!(market.fresh_mark(&symbol, Timestamp::from_micros(111), 10), None);
+        assert_eq!(market.fresh_mark(&symbol, Timestamp::from_micros(99), 10), None);
         market.marks.insert(
             symbol.clone(),
             Mark {

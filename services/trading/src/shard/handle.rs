@@ -21,7 +21,7 @@ pub(crate) struct Mail {
 
 /// What a shard can be asked.
 #[derive(Debug)]
-pub(crate) enum Ask {
+pub enum Ask {
     /// Decide this.
     Decide(Command),
     /// One order.
@@ -34,32 +34,42 @@ pub(crate) enum Ask {
     Live(AccountId),
     /// The last sequence: every later batch reaches whoever subscribed before asking.
     Sequence,
+    /// All of it: for comparing a shard with its journal.
+    State,
 }
 
 /// Which orders.
 #[derive(Debug, Clone)]
-pub(crate) struct OrderFilter {
+pub struct OrderFilter {
     /// Whose.
-    pub(crate) account: AccountId,
+    pub account: AccountId,
     /// Of one symbol.
-    pub(crate) symbol: Option<Symbol>,
+    pub symbol: Option<Symbol>,
     /// Live ones only.
-    pub(crate) open_only: bool,
+    pub open_only: bool,
     /// Accepted before this sequence.
-    pub(crate) before: u64,
+    pub before: u64,
     /// At most this many.
-    pub(crate) limit: usize,
+    pub limit: usize,
 }
 
 /// What a shard answers.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Reply {
+pub enum Reply {
+    /// It is done.
     Done,
+    /// An order.
     Order(Box<codec::OrderMessage>),
+    /// Orders.
     Orders(Vec<codec::OrderMessage>),
+    /// Halts.
     Halts(Vec<codec::HaltMessage>),
+    /// Whether an account is open, and its live orders.
     Live(bool, Vec<Entry>),
+    /// The last sequence.
     Sequence(u64),
+    /// The whole state.
+    State(Box<State>),
 }
 
 /// What happened to an order, for those who follow it.
@@ -94,7 +104,7 @@ impl Update {
 
 /// Callers hold this.
 #[derive(Clone)]
-pub(crate) struct ShardHandle {
+pub struct ShardHandle {
     shard: u32,
     urgent: mpsc::Sender<Mail>,
     orders: mpsc::Sender<Mail>,
@@ -154,7 +164,7 @@ impl ShardHandle {
     }
 
     /// The reading end of the journal.
-    pub(crate) fn reader(&self) -> Arc<dyn JournalReader> {
+    pub fn reader(&self) -> Arc<dyn JournalReader> {
         Arc::clone(&self.reader)
     }
 
@@ -164,7 +174,10 @@ impl ShardHandle {
     }
 
     /// A new order: refused at once when the shard or the venue has too much to do.
-    pub(crate) async fn submit(&self, command: Command) -> Result<Reply> {
+    ///
+    /// # Errors
+    /// The refusal, or `UNAVAILABLE / SHARD_STOPPED` when nobody knows what became of it.
+    pub async fn submit(&self, command: Command) -> Result<Reply> {
         if self.backlog.len() >= self.max_backlog {
             return Err(error::backlog_full());
         }
@@ -172,7 +185,10 @@ impl ShardHandle {
     }
 
     /// A query, or a new order.
-    pub(crate) async fn ask(&self, ask: Ask) -> Result<Reply> {
+    ///
+    /// # Errors
+    /// As [`ShardHandle::submit`].
+    pub async fn ask(&self, ask: Ask) -> Result<Reply> {
         let (reply, answer) = oneshot::channel();
         self.orders
             .try_send(Mail {
@@ -187,7 +203,10 @@ impl ShardHandle {
     }
 
     /// A command that passes whatever waits: a cancel, a halt, news from the venue.
-    pub(crate) async fn urgent(&self, command: Command) -> Result<Reply> {
+    ///
+    /// # Errors
+    /// As [`ShardHandle::submit`].
+    pub async fn urgent(&self, command: Command) -> Result<Reply> {
         let (reply, answer) = oneshot::channel();
         let mail = Mail {
             ask: Ask::Decide(command),
@@ -243,6 +262,7 @@ pub(super) fn query(state: &State, ask: &Ask) -> Result<Reply> {
             Ok(Reply::Live(account.is_some_and(|account| account.opened), live))
         }
         Ask::Sequence => Ok(Reply::Sequence(state.sequence())),
+        Ask::State => Ok(Reply::State(Box::new(state.clone()))),
     }
 }
 

@@ -173,7 +173,7 @@ async fn rig(mailbox: usize, max_backlog: usize) -> Rig {
         backlog,
         &[account()],
         bounds,
-        chance,
+        (clock.clone(), chance),
         &shutdown,
     );
     let state = State::new(

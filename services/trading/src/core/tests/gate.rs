@@ -118,6 +118,28 @@ fn limits_over_many_orders() {
 }
 
 #[test]
+fn what_was_decided_before_the_clock_was_set_back_is_over() {
+    let mut desk = Desk::with(
+        Limits {
+            max_open_orders: 9,
+            ..limits()
+        },
+        Kept {
+            closed_orders: 9,
+            refusals: 9,
+        },
+    );
+    for at in ["91", "92", "93", "94"] {
+        desk.accepted(Side::Buy, "1", at);
+    }
+    desk.now -= 3_600_000_000;
+    assert_eq!(reason(&desk.limit(Side::Buy, "1", "94")), "MARKET_STALE");
+    desk.market.heard = Timestamp::from_micros(desk.now);
+    // Neither the rate of the other hour nor its terms count.
+    desk.accepted(Side::Buy, "1", "94");
+}
+
+#[test]
 fn positions_and_buying_power_count_what_is_under_way() {
     // 10 BTC held; the limit is 6,000 at a mark of 100.
     let mut desk = Desk::new();
