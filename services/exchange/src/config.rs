@@ -1,6 +1,7 @@
 //! The options of the venue.
 
 use crate::core::venue::Options;
+use crate::faults::Plan;
 use crate::limits::Limits;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -60,6 +61,8 @@ pub struct Config {
     pub pong_s: u64,
     /// Largest request body, in bytes.
     pub max_body_bytes: usize,
+    /// Faults that are injected from the start; none by default.
+    pub faults: Plan,
 }
 
 impl Default for Config {
@@ -85,6 +88,7 @@ impl Default for Config {
             ping_s: 20,
             pong_s: 60,
             max_body_bytes: 16 * 1024,
+            faults: Plan::default(),
         }
     }
 }
@@ -113,6 +117,7 @@ impl Config {
             ("ping_s", (1..=3_600).contains(&self.ping_s)),
             ("pong_s", (self.ping_s..=86_400).contains(&self.pong_s)),
             ("max_body_bytes", (256..=1_048_576).contains(&self.max_body_bytes)),
+            ("faults", self.faults.invalid().is_none()),
         ];
         checks.into_iter().find(|(_, holds)| !holds).map(|(name, _)| name)
     }
@@ -178,6 +183,8 @@ mod tests {
             .fault(),
             Some("pong_s")
         );
+        let wild = serde_json::from_str::<Config>(r#"{"faults":{"stale":2.0}}"#).unwrap();
+        assert_eq!(wild.fault(), Some("faults"));
         assert!(serde_json::from_str::<Config>(r#"{"simbols":1}"#).is_err());
         let bench = Config {
             limits: Profile::Bench,

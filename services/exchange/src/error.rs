@@ -46,6 +46,18 @@ impl ApiError {
         )
     }
 
+    /// The venue may or may not have done it.
+    pub fn unknown_outcome() -> Self {
+        let message =
+            "Timeout waiting for response from backend server. Send status unknown; execution status unknown.";
+        Self::at(504, -1007, message)
+    }
+
+    /// The symbol does not trade now.
+    pub fn market_closed() -> Self {
+        Self::bad(-1013, "Market is closed.")
+    }
+
     /// Too many requests wait already.
     pub fn busy() -> Self {
         let message = "Server is currently overloaded with other requests. Please try again in a few minutes.";
@@ -176,6 +188,10 @@ mod tests {
         assert_eq!(ApiError::cancel(Refusal::NoSuchAccount).code, -2015);
         assert_eq!(ApiError::decimal("price", DecimalFault::TooPrecise).code, -1111);
         assert_eq!(ApiError::busy().status, 503);
+        assert_eq!(
+            (ApiError::unknown_outcome().status, ApiError::unknown_outcome().code),
+            (504, -1007)
+        );
         assert_eq!(ApiError::unavailable().code, -1001);
         assert_eq!(ApiError::not_required("price").code, -1106);
     }

@@ -4,6 +4,7 @@ use crate::core::bars::Interval;
 use crate::core::effects::UserEvent;
 use crate::core::listing::Listing;
 use crate::core::market::MarketEvent;
+use crate::faults::{Class, Frame};
 use crate::wire;
 use axum::extract::ws::Utf8Bytes;
 use parking_lot::Mutex;
@@ -86,7 +87,7 @@ pub struct Topic {
 pub struct Reader {
     id: u64,
     combined: bool,
-    queue: mpsc::Sender<Utf8Bytes>,
+    queue: mpsc::Sender<Frame>,
     behind: Notify,
 }
 
@@ -97,13 +98,17 @@ impl Reader {
     }
 
     /// Queues a frame that is the answer to a request; false when the queue is full.
-    pub fn answer(&self, frame: impl Into<Utf8Bytes>) -> bool {
-        self.queue.try_send(frame.into()).is_ok()
+    pub fn answer(&self, text: impl Into<Utf8Bytes>) -> bool {
+        let frame = Frame {
+            class: Class::Answer,
+            text: text.into(),
+        };
+        self.queue.try_send(frame).is_ok()
     }
 }
 
 /// The frames of a reader.
-pub type Frames = mpsc::Receiver<Utf8Bytes>;
+pub type Frames = mpsc::Receiver<Frame>;
 
 struct Listener {
     reader: Arc<Reader>,
@@ -218,10 +223,15 @@ impl Hub {
                 symbol: *symbol,
                 kind: Kind::of(event),
             };
-            let readers = &mut topics[topic.symbol * KINDS + topic.kind.index()];
+            let stream = topic.symbol * KINDS + topic.kind.index();
+            let readers = &mut topics[stream];
             if readers.is_empty() {
                 continue;
             }
+            let class = Class::Market {
+                stream: stream as u64,
+                depth: topic.kind == Kind::Depth,
+            };
             let plain = wire::market::frame(&self.listings[*symbol], *time, event);
             let combined = readers
                 .iter()
@@ -230,7 +240,7 @@ impl Hub {
             let plain = Utf8Bytes::from(plain);
             readers.retain(|reader| {
                 let frame = if reader.combined { combined.clone() } else { None };
-                deliver(reader, frame.unwrap_or_else(|| plain.clone()))
+                deliver(reader, class, frame.unwrap_or_else(|| plain.clone()))
             });
         }
     }
@@ -245,15 +255,15 @@ impl Hub {
             let body = wire::private::event(event).to_string();
             listeners.retain(|listener| {
                 let frame = format!("{{\"subscriptionId\":{},\"event\":{body}}}", listener.subscription);
-                deliver(&listener.reader, frame.into())
+                deliver(&listener.reader, Class::User, frame.into())
             });
         }
     }
 }
 
 /// Queues a frame; a reader whose queue is full is told to leave, and dropped.
-fn deliver(reader: &Reader, frame: Utf8Bytes) -> bool {
-    let queued = reader.queue.try_send(frame).is_ok();
+fn deliver(reader: &Reader, class: Class, text: Utf8Bytes) -> bool {
+    let queued = reader.queue.try_send(Frame { class, text }).is_ok();
     if !queued {
         reader.behind.notify_one();
     }
@@ -312,11 +322,11 @@ mod tests {
         };
         for update in 1..=3 {
             hub.publish_market(&event(update));
-            let frame = quick_frames.recv().await.unwrap();
+            let frame = quick_frames.recv().await.unwrap().text;
             assert!(frame.starts_with(&format!("{{\"u\":{update},")), "{frame}");
         }
         slow.fell_behind().await;
-        let frame = frames.recv().await.unwrap();
+        let frame = frames.recv().await.unwrap().text;
         assert!(
             frame.starts_with("{\"stream\":\"btcusdt@bookTicker\",\"data\":{\"u\":1,"),
             "{frame}"

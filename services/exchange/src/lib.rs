@@ -3,7 +3,7 @@
 //! The platform trades on it through the very adapters that it uses for a live venue. Inside, `core` is a pure state
 //! machine: markets, a crowd of seeded agents, accounts. One task ([`actor`]) owns it, makes every decision about API
 //! accounts durable before anyone hears of it, and publishes what changed through the [`hub`]. [`rest`] and [`ws`] are the
-//! Binance surface. Books and candles are made anew at each start; accounts, orders, fills and the reach of
+//! Binance surface; [`faults`] can be told to stand between it and its clients. Books and candles are made anew at each start; accounts, orders, fills and the reach of
 //! all ids come back from the journal.
 
 pub mod accounts;
@@ -12,6 +12,7 @@ pub mod codec;
 pub mod config;
 pub mod core;
 pub mod error;
+pub mod faults;
 pub mod grpc;
 pub mod hub;
 pub mod journal;
@@ -70,7 +71,7 @@ pub async fn build(config: Config, deps: Deps) -> mesh::Result<Service> {
     });
     let scanned = surface.api.accounts.scan().await;
     scanned.map_err(|reason| mesh::Error::invalid("EXCHANGE_ACCOUNTS", reason))?;
-    let service = mesh::pb::guard::exchange_service(grpc::Grpc::new(surface.handle));
+    let service = mesh::pb::guard::exchange_service(grpc::Grpc::new(surface.api));
     let routes = tonic::service::Routes::new(ExchangeServiceServer::new(service));
     drop(ready);
     Ok(Service::new(NAME, routes).with_http(HttpSurface::new(surface.router, address, "exchange.listen")))

@@ -8,16 +8,16 @@ use crate::core::effects::Effects;
 use crate::core::ledger::Ledger;
 use crate::core::listing::Listing;
 use crate::core::venue::{self, Venue};
+use crate::faults::Faults;
 use crate::hub::Hub;
 use crate::limits::Meter;
 use crate::rest::{self, Api};
 use crate::wire::info;
-use crate::ws;
+use crate::ws::{self, clients::Clients};
 use axum::Router;
 use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 /// A venue that is ready to run.
@@ -84,10 +84,12 @@ pub async fn open(
         info,
         fees_bps: (config.maker_fee_bps, config.taker_fee_bps),
         max_body_bytes: config.max_body_bytes,
-        connections: AtomicUsize::new(0),
+        clients: Arc::new(Clients::new(config.max_connections)),
+        faults: Arc::new(Faults::new(config.faults.clone())),
+        halts: Mutex::default(),
         streams: ws::Bounds {
             max_streams: config.max_streams,
-            max_connections: config.max_connections,
+            max_frames: config.stream_queue_frames,
             ping: Duration::from_secs(config.ping_s),
             pong: Duration::from_secs(config.pong_s),
         },

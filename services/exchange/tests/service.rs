@@ -11,7 +11,11 @@ mod common;
 use exchange::{Config, NAME};
 use mesh::app::testing::Bed;
 use mesh::pb::exchange::exchange_service_client::ExchangeServiceClient;
-use mesh::pb::exchange::{GetMarketRequest, ListVenueAccountsRequest, ListVenueAccountsResponse};
+use mesh::pb::exchange::{
+    ClearFaultsRequest, ClientKind, DisconnectClientsRequest, FaultPlan, FaultScope, GetFaultsRequest,
+    GetMarketRequest, HaltSymbolRequest, ListVenueAccountsRequest, ListVenueAccountsResponse, ResumeSymbolRequest,
+    SetFaultsRequest, SymbolStatus,
+};
 use mesh::time::{Chance, Clock};
 use std::path::Path;
 use tonic::{Code, Request, Status};
@@ -141,4 +145,163 @@ async fn what_cannot_work_is_refused_at_the_start() {
     let refused = exchange::build(good, bed.deps(NAME)).await.err().unwrap();
     assert_eq!(refused.reason(), "EXCHANGE_ACCOUNTS");
     assert!(refused.message().contains("bad.json"), "{refused}");
+}
+
+/// A plan in which every field has a value of its own.
+fn every_fault() -> FaultPlan {
+    FaultPlan {
+        seed: -3,
+        scope: FaultScope::Signed.into(),
+        reply_delay: 0.01,
+        reply_delay_min_ms: 1,
+        reply_delay_max_ms: 2,
+        cut_before_acceptance: 0.02,
+        cut_after_acceptance: 0.03,
+        unknown_after_acceptance: 0.04,
+        user_drop: 0.05,
+        user_duplicate: 0.06,
+        user_reorder: 0.07,
+        user_delay: 0.08,
+        user_delay_min_ms: 3,
+        user_delay_max_ms: 4,
+        market_drop: 0.09,
+        market_duplicate: 0.10,
+        market_reorder: 0.11,
+        market_delay: 0.12,
+        market_delay_min_ms: 5,
+        market_delay_max_ms: 6,
+        stale: 0.13,
+        stale_min_ms: 7,
+        stale_max_ms: 8,
+        depth_damage: 0.14,
+        disconnect: 0.15,
+    }
+}
+
+#[tokio::test]
+async fn operators_set_faults_halt_symbols_and_cut_clients() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("keys")).unwrap();
+    let (bed, clock) = bed(folder.path());
+    let service = exchange::build(config(folder.path()), bed.deps(NAME)).await.unwrap();
+    bed.register(NAME, service.routes);
+    let risk = bed.users.token(&clock, "rita", &["risk"], &["*"]);
+    let trader = bed.users.token(&clock, "tom", &["trader"], &["*"]);
+    let mut client = ExchangeServiceClient::new(bed.channels("gateway").to(NAME));
+
+    let set = |plan: FaultPlan| SetFaultsRequest { plan: Some(plan) };
+    let denied = client
+        .set_faults(request(set(every_fault()), &trader))
+        .await
+        .unwrap_err();
+    assert_eq!(denied.code(), Code::PermissionDenied);
+    let stated = client
+        .set_faults(request(set(every_fault()), &risk))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(stated.plan, Some(every_fault()));
+    let found = client
+        .get_faults(request(GetFaultsRequest {}, &risk))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(found.plan, Some(every_fault()));
+    let named: Vec<(&str, i64)> = found
+        .counts
+        .iter()
+        .map(|count| (count.fault.as_str(), count.injected))
+        .collect();
+    assert_eq!(
+        (named.len(), named[0], named[14]),
+        (15, ("reply_delay", 0), ("disconnect", 0))
+    );
+    assert_eq!((found.requests, found.user_events, found.market_frames), (0, 0, 0));
+    let wrong = [
+        FaultPlan {
+            stale: 1.1,
+            ..FaultPlan::default()
+        },
+        FaultPlan {
+            reply_delay_min_ms: -1,
+            ..FaultPlan::default()
+        },
+        FaultPlan {
+            scope: 77,
+            ..FaultPlan::default()
+        },
+    ];
+    for plan in wrong {
+        let refused = client.set_faults(request(set(plan), &risk)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+    }
+    for scope in [FaultScope::Trade, FaultScope::All] {
+        let plan = FaultPlan {
+            scope: scope.into(),
+            ..FaultPlan::default()
+        };
+        let stated = client
+            .set_faults(request(set(plan.clone()), &risk))
+            .await
+            .unwrap()
+            .into_inner();
+        assert_eq!(stated.plan, Some(plan));
+    }
+    client.set_faults(request(set(every_fault()), &risk)).await.unwrap();
+    client
+        .clear_faults(request(ClearFaultsRequest {}, &risk))
+        .await
+        .unwrap();
+    let found = client
+        .get_faults(request(GetFaultsRequest {}, &risk))
+        .await
+        .unwrap()
+        .into_inner();
+    let nothing = FaultPlan {
+        scope: FaultScope::Trade.into(),
+        ..FaultPlan::default()
+    };
+    assert_eq!(found.plan, Some(nothing));
+
+    for which in [ClientKind::All, ClientKind::Market, ClientKind::UserData] {
+        let which = DisconnectClientsRequest { which: which.into() };
+        let cut = client.disconnect_clients(request(which, &risk)).await.unwrap();
+        assert_eq!(cut.into_inner().disconnected, 0, "nobody is connected");
+    }
+    let nobody = DisconnectClientsRequest { which: 9 };
+    let refused = client.disconnect_clients(request(nobody, &risk)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+
+    let halt = |symbol: &str, status: i32| HaltSymbolRequest {
+        symbol: symbol.to_owned(),
+        status,
+    };
+    let table = [
+        ("BTCUSDT", 0, Ok(SymbolStatus::Halt)),
+        ("BTCUSDT", SymbolStatus::Break.into(), Ok(SymbolStatus::Break)),
+        ("BTCUSDT", SymbolStatus::Trading.into(), Err(Code::InvalidArgument)),
+        ("NOSUCH", 0, Err(Code::NotFound)),
+    ];
+    for (symbol, status, expected) in table {
+        let halted = client.halt_symbol(request(halt(symbol, status), &risk)).await;
+        let halted = halted
+            .map(|halted| halted.into_inner().status)
+            .map_err(|refused| refused.code());
+        assert_eq!(halted, expected.map(i32::from), "{symbol} {status}");
+    }
+    let resume = |symbol: &str| ResumeSymbolRequest {
+        symbol: symbol.to_owned(),
+    };
+    client.resume_symbol(request(resume("BTCUSDT"), &risk)).await.unwrap();
+    let refused = client
+        .resume_symbol(request(resume("NOSUCH"), &risk))
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::NotFound);
+    assert!(bed.shutdown().stop(std::time::Duration::from_secs(5)).await.is_empty());
+    let gone = client
+        .halt_symbol(request(halt("BTCUSDT", 0), &risk))
+        .await
+        .unwrap_err();
+    assert_eq!(gone.code(), Code::Unavailable);
 }

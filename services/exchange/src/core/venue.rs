@@ -13,7 +13,7 @@ use super::order::{Fill, Order, Status};
 use super::past;
 use super::units::Atoms;
 use super::value::{STEP_SECONDS, Values};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use super::effects::Effects;
 
@@ -77,6 +77,8 @@ pub struct Venue {
     pub(super) next_id: u64,
     slice: i64,
     pub(super) now: i64,
+    /// Symbols in which nothing trades until they are resumed.
+    halted: BTreeSet<usize>,
     /// Orders taken from accounts in this life.
     pub orders: u64,
 }
@@ -122,6 +124,7 @@ impl Venue {
             next_id: first_id,
             slice,
             now,
+            halted: BTreeSet::new(),
             ledger,
             options,
             orders: 0,
@@ -184,6 +187,15 @@ impl Venue {
         self.markets.iter().position(|market| market.listing.symbol == name)
     }
 
+    /// Stops the crowd in a symbol, or lets it go on; the book stays as it is.
+    pub fn set_halted(&mut self, symbol: usize, halted: bool) {
+        if halted {
+            self.halted.insert(symbol);
+        } else {
+            self.halted.remove(&symbol);
+        }
+    }
+
     /// The venue's time, µs.
     pub fn now(&self) -> i64 {
         self.now
@@ -237,6 +249,10 @@ impl Venue {
                 effects.report(symbol, time, |events| {
                     self.markets[symbol].report_bars(time, true, events)
                 });
+            }
+            if self.halted.contains(&symbol) {
+                // what the crowd would have done is not made up for
+                self.crowds[symbol].next = self.crowds[symbol].next.max(time + SLICE);
             }
             while self.crowds[symbol].next <= time {
                 let scene = Scene {

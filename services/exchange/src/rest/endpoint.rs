@@ -6,8 +6,10 @@ use crate::accounts::Accounts;
 use crate::actor::{Handle, Now};
 use crate::core::listing::Listing;
 use crate::error::ApiError;
+use crate::faults::{End, Faults, Scope};
 use crate::hub::Hub;
 use crate::limits::{Meter, OrderCount};
+use crate::ws::clients::Clients;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -16,9 +18,9 @@ use http::{HeaderValue, Method, StatusCode};
 use mesh::server::PeerAddress;
 use parking_lot::Mutex;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 /// How long a request body may take to arrive.
 const BODY_TIME: std::time::Duration = std::time::Duration::from_secs(10);
@@ -43,13 +45,55 @@ pub struct Api {
     pub fees_bps: (u32, u32),
     /// Largest request body.
     pub max_body_bytes: usize,
-    /// Stream connections now.
-    pub connections: AtomicUsize,
+    /// The WebSockets.
+    pub clients: Arc<Clients>,
+    /// What goes wrong on purpose.
+    pub faults: Arc<Faults>,
+    /// Symbols that do not trade now, each with its status.
+    pub halts: Mutex<BTreeMap<usize, Halt>>,
     /// How stream connections are kept.
     pub streams: crate::ws::Bounds,
 }
 
+/// Why a symbol does not trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Halt {
+    /// It was stopped.
+    Halt,
+    /// It pauses.
+    Break,
+}
+
+impl Halt {
+    /// The symbol's `status`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Halt::Halt => "HALT",
+            Halt::Break => "BREAK",
+        }
+    }
+}
+
 impl Api {
+    /// Stops a symbol's market with its crowd, or lets it trade again.
+    ///
+    /// # Errors
+    /// Those of the venue's task.
+    pub async fn set_halt(&self, symbol: usize, halt: Option<Halt>) -> Result<(), ApiError> {
+        // refused first and stopped then, resumed first and taken then: no order is taken into a market that stands still
+        if let Some(halt) = halt {
+            self.halts.lock().insert(symbol, halt);
+        }
+        let halted = halt.is_some();
+        self.handle
+            .ask(move |venue, _, _| venue.set_halted(symbol, halted))
+            .await?;
+        if halt.is_none() {
+            self.halts.lock().remove(&symbol);
+        }
+        Ok(())
+    }
+
     /// The index of the symbol that the request names.
     pub fn symbol(&self, params: &Params) -> Result<usize, ApiError> {
         self.symbol_named(params.required("symbol")?)
@@ -102,6 +146,45 @@ pub(super) enum Endpoint {
     MyTrades,
     Account,
     OrderCount,
+}
+
+impl Endpoint {
+    /// What it asks of its caller, and does.
+    pub(super) fn access(self) -> Access {
+        match self {
+            E::Ping | E::Time | E::ExchangeInfo | E::Depth | E::Trades | E::HistoricalTrades | E::AggTrades => {
+                Access::Public
+            }
+            E::Klines | E::AvgPrice | E::TickerDay | E::TickerPrice | E::TickerBook => Access::Public,
+            E::NewOrder | E::TestOrder => Access::Place,
+            E::CancelOrder | E::CancelAll => Access::Cancel,
+            E::QueryOrder | E::OpenOrders | E::AllOrders | E::MyTrades | E::Account | E::OrderCount => Access::Read,
+        }
+    }
+}
+
+/// What an endpoint asks of its caller, and does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Everyone may ask.
+    Public,
+    /// Signed; changes nothing.
+    Read,
+    /// Signed; ends orders.
+    Cancel,
+    /// Signed; may begin orders, so the symbol must trade.
+    Place,
+}
+
+impl Access {
+    /// The narrowest scope of faults that holds the endpoint.
+    pub(super) fn scope(self) -> Scope {
+        match self {
+            Access::Public => Scope::All,
+            Access::Read => Scope::Signed,
+            Access::Cancel | Access::Place => Scope::Trade,
+        }
+    }
 }
 
 use Endpoint as E;
@@ -201,12 +284,24 @@ async fn serve(State(api): State<Arc<Api>>, request: Request) -> Response {
     let route = ROUTES
         .iter()
         .find(|(method, name, ..)| method == request.method() && *name == path);
-    let Some((_, _, endpoint, base)) = route else {
+    let Some(&(_, _, endpoint, base)) = route else {
         return not_found().await;
     };
     let peer = request.extensions().get::<PeerAddress>();
     let address = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |PeerAddress(address)| address.ip());
-    let result = handle(&api, *endpoint, *base, address, request).await;
+    let fate = api
+        .faults
+        .request(endpoint.access().scope(), api_key(&request).unwrap_or_default());
+    if fate.end == End::CutBefore {
+        return cut();
+    }
+    let mut result = handle(&api, endpoint, base, address, request).await;
+    tokio::time::sleep(fate.delay).await;
+    match fate.end {
+        End::CutAfter => return cut(),
+        End::Unknown => result = Err(ApiError::unknown_outcome()),
+        End::Reply | End::CutBefore => {}
+    }
     let orders = result.as_ref().ok().and_then(|answer| answer.orders);
     let mut response = match result {
         Ok(Answer { body, .. }) => answer(StatusCode::OK, "application/json;charset=UTF-8", body),
@@ -221,6 +316,17 @@ async fn serve(State(api): State<Arc<Api>>, request: Request) -> Response {
         headers.insert("x-mbx-order-count-1d", count.day.into());
     }
     response
+}
+
+fn api_key(request: &Request) -> Option<&str> {
+    let value = request.headers().get("x-mbx-apikey")?;
+    Some(value.to_str().unwrap_or_default())
+}
+
+/// A response that ends the connection before a byte of it is sent: its body fails at once.
+fn cut() -> Response {
+    let broken = futures::stream::iter([Err::<bytes::Bytes, _>(std::io::Error::other("cut on purpose"))]);
+    Response::new(Body::from_stream(broken))
 }
 
 fn refusal(error: &ApiError) -> Response {
@@ -240,10 +346,7 @@ async fn handle(
     address: IpAddr,
     request: Request,
 ) -> Result<Answer, ApiError> {
-    let api_key = request
-        .headers()
-        .get("x-mbx-apikey")
-        .map(|value| value.to_str().unwrap_or_default().to_owned());
+    let api_key = api_key(&request).map(str::to_owned);
     let query = request.uri().query().unwrap_or_default().to_owned();
     let body = tokio::time::timeout(BODY_TIME, axum::body::to_bytes(request.into_body(), api.max_body_bytes)).await;
     let body = body.map_err(|_| ApiError {
@@ -273,7 +376,18 @@ async fn handle(
         E::TickerDay | E::TickerPrice | E::TickerBook => market_data::ticker(api, endpoint, &params).await,
         private => {
             let account = api.accounts.authenticate(api_key.as_deref(), &params).await?.account;
+            if endpoint.access() == Access::Place {
+                refuse_halted(api, &params)?;
+            }
             trade::handle(api, private, account, &params).await
         }
+    }
+}
+
+/// New orders wait until the symbol trades; a symbol that cannot be read is refused by what reads it.
+fn refuse_halted(api: &Api, params: &Params) -> Result<(), ApiError> {
+    match api.symbol(params) {
+        Ok(symbol) if api.halts.lock().contains_key(&symbol) => Err(ApiError::market_closed()),
+        _ => Ok(()),
     }
 }

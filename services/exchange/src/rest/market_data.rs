@@ -16,10 +16,15 @@ const MOST_KLINES: usize = 1_000;
 
 pub(super) fn exchange_info(api: &Api, params: &Params) -> Result<Answer, ApiError> {
     let limits = api.meter.lock().limits();
-    let symbols: Value = chosen(api, params)?
-        .into_iter()
-        .map(|symbol| api.info[symbol].clone())
-        .collect();
+    let halts = api.halts.lock().clone();
+    let stated = |symbol: usize| {
+        let mut info = api.info[symbol].clone();
+        if let Some(halt) = halts.get(&symbol) {
+            info["status"] = halt.name().into();
+        }
+        info
+    };
+    let symbols: Value = chosen(api, params)?.into_iter().map(stated).collect();
     Ok(Answer::json(&json!({
         "timezone": "UTC",
         "serverTime": api.millis(),

@@ -5,4 +5,4 @@ mod market_data;
 pub mod params;
 mod trade;
 
-pub use endpoint::{Api, router};
+pub use endpoint::{Api, Halt, router};

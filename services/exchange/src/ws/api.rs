@@ -1,7 +1,9 @@
 //! The WebSocket API: sessions and user data streams. listenKeys ended in February 2026; an account's events come here.
 
-use super::connection::{self, Place, Session};
+use super::clients::ClientKind;
+use super::connection::{self, Session};
 use crate::error::ApiError;
+use crate::faults::{End, Scope};
 use crate::hub::Reader;
 use crate::rest::Api;
 use crate::rest::params::Params;
@@ -23,7 +25,7 @@ const MOST_SUBSCRIPTIONS: usize = 1_000;
 const WEIGHT: u32 = 2;
 
 pub(super) async fn open(State(api): State<Arc<Api>>, extensions: Extensions, upgrade: WebSocketUpgrade) -> Response {
-    let Some(place) = Place::take(&api) else {
+    let Some(place) = api.clients.take(ClientKind::Api) else {
         return (StatusCode::SERVICE_UNAVAILABLE, "too many connections").into_response();
     };
     let peer = extensions.get::<PeerAddress>();
@@ -32,18 +34,16 @@ pub(super) async fn open(State(api): State<Arc<Api>>, extensions: Extensions, up
         .max_message_size(connection::MOST_BYTES)
         .on_upgrade(async move |socket| {
             let (reader, frames) = api.hub.reader(false);
-            let bounds = api.streams;
             let session = Requests {
                 connected: api.millis(),
-                api,
+                api: api.clone(),
                 reader: reader.clone(),
                 address,
                 logon: None,
                 subscriptions: BTreeMap::new(),
                 next: 0,
             };
-            connection::serve(socket, bounds, reader, frames, session).await;
-            drop(place);
+            connection::serve(socket, &api, place, reader, frames, session).await;
         })
 }
 
@@ -194,6 +194,14 @@ impl Requests {
     }
 }
 
+/// The narrowest scope of faults that holds a method.
+fn scope(method: Option<&str>) -> Scope {
+    match method {
+        Some(name) if name.starts_with("session.") || name.starts_with("userDataStream.") => Scope::Signed,
+        _ => Scope::All,
+    }
+}
+
 fn not_logged_on() -> ApiError {
     ApiError {
         status: 401,
@@ -205,6 +213,17 @@ impl Session for Requests {
     async fn request(&mut self, text: &str) -> Option<String> {
         let request = serde_json::from_str::<Value>(text).ok();
         let id = request.as_ref().map_or(Value::Null, |request| request["id"].clone());
+        let fate = {
+            let method = request.as_ref().and_then(|request| request["method"].as_str());
+            let key = request
+                .as_ref()
+                .and_then(|request| request["params"]["apiKey"].as_str());
+            let key = key.or(self.logon.as_ref().map(|logon| logon.api_key.as_str()));
+            self.api.faults.request(scope(method), key.unwrap_or_default())
+        };
+        if fate.end == End::CutBefore {
+            return None;
+        }
         let result = match request.as_ref().and_then(Value::as_object) {
             None => Err(ApiError::bad(-1135, "Invalid JSON Request")),
             Some(request) => {
@@ -216,6 +235,12 @@ impl Session for Requests {
                     (Some(method), Ok(values)) => self.perform(method, &Params::sorted(values)).await,
                 }
             }
+        };
+        tokio::time::sleep(fate.delay).await;
+        let result = match fate.end {
+            End::CutAfter => return None,
+            End::Unknown => Err(ApiError::unknown_outcome()),
+            End::Reply | End::CutBefore => result,
         };
         let answer = match result {
             Ok(result) => json!({"id": id, "status": 200, "result": result, "rateLimits": self.rate_limits()}),

@@ -1,6 +1,7 @@
 //! WebSockets: market streams under `/ws` and `/stream`, and the WebSocket API under `/ws-api/v3`.
 
 mod api;
+pub mod clients;
 mod connection;
 mod streams;
 
@@ -15,10 +16,10 @@ use std::time::Duration;
 pub struct Bounds {
     /// Streams of one connection.
     pub max_streams: usize,
-    /// Connections at one time.
-    pub max_connections: usize,
     /// Time between pings.
     pub ping: Duration,
+    /// Frames that faults may hold back for one reader.
+    pub max_frames: usize,
     /// A reader silent for so long is disconnected.
     pub pong: Duration,
 }

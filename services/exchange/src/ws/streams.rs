@@ -1,6 +1,7 @@
 //! Market streams: `/ws/<stream>`, `/stream?streams=<a>/<b>`, and SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS.
 
-use super::connection::{self, Place, Session};
+use super::clients::ClientKind;
+use super::connection::{self, Session};
 use crate::hub::{Reader, Topic};
 use crate::rest::Api;
 use crate::rest::params::Params;
@@ -43,7 +44,7 @@ fn open(api: Arc<Api>, upgrade: WebSocketUpgrade, streams: String, combined: boo
     let Some(topics) = topics.filter(|topics| topics.len() <= api.streams.max_streams) else {
         return (StatusCode::BAD_REQUEST, "unknown stream, or too many").into_response();
     };
-    let Some(place) = Place::take(&api) else {
+    let Some(place) = api.clients.take(ClientKind::Market) else {
         return (StatusCode::SERVICE_UNAVAILABLE, "too many connections").into_response();
     };
     upgrade
@@ -51,15 +52,13 @@ fn open(api: Arc<Api>, upgrade: WebSocketUpgrade, streams: String, combined: boo
         .on_upgrade(async move |socket| {
             let (reader, frames) = api.hub.reader(combined);
             topics.iter().for_each(|topic| api.hub.subscribe(*topic, &reader));
-            let bounds = api.streams;
             let session = Streams {
-                api,
+                api: api.clone(),
                 reader: reader.clone(),
                 topics,
                 combined,
             };
-            connection::serve(socket, bounds, reader, frames, session).await;
-            drop(place);
+            connection::serve(socket, &api, place, reader, frames, session).await;
         })
 }
 

@@ -157,6 +157,18 @@ impl TestVenue {
         self.send(method, path, Some(&format!("key-{account}")), &signed).await
     }
 
+    /// As [`TestVenue::signed`]; `None` when the connection ended without an answer.
+    pub async fn try_signed(&self, method: Method, path: &str, account: &str, query: &str) -> Option<Reply> {
+        let url = format!("http://{}{path}?{}", self.address, self.sign(query));
+        let request = client()
+            .request(method, url)
+            .header("X-MBX-APIKEY", format!("key-{account}"));
+        let response = request.send().await.ok()?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = response.json().await.ok()?;
+        Some(Reply { status, headers, body })
+    }
+
     /// Best bid and ask of a symbol, as sent.
     pub async fn best(&self, symbol: &str) -> (String, String) {
         let book = self
@@ -230,6 +242,15 @@ impl Socket {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
                 Message::Ping(_) | Message::Pong(_) => {}
                 other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Waits until the other side has ended the connection.
+    pub async fn ended(&mut self) {
+        while let Some(Ok(message)) = self.0.next().await {
+            if matches!(message, Message::Close(_)) {
+                return;
             }
         }
     }
