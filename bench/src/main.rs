@@ -4,10 +4,11 @@ mod book;
 mod boot;
 mod machine;
 mod matching;
-mod orders;
+mod order_rate;
 mod platform;
 mod process;
 mod report;
+mod slow_consumer;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -36,6 +37,8 @@ enum What {
     Boot(Boot),
     /// Orders over REST at a fixed rate: latency from when each was due
     Orders(Orders),
+    /// Order latency with and without a consumer that stands still, in turns, and the memory that it costs
+    SlowConsumer(SlowConsumer),
     /// Book updates a second on one core
     Book,
     /// The matching book beside `orderbook-rs`
@@ -80,20 +83,41 @@ pub(crate) struct Orders {
     pub(crate) seed: u64,
 }
 
+/// Options of `slow-consumer`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SlowConsumer {
+    /// Requests a second, submits and cancels together
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) rate: u32,
+    /// Seconds of each run
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3_000))]
+    pub(crate) seconds: u32,
+    /// Pairs of runs: one with `portfolio` stopped, one without
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) pairs: u32,
+    /// Paper accounts, used in turn
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) accounts: u32,
+    /// Seed of the orders
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
 fn main() -> Outcome {
     let arguments = Arguments::parse();
     let binary = arguments.binary.as_path();
     println!("{}\n", machine::describe());
     match &arguments.what {
         What::Boot(options) => boot::run(binary, options),
-        What::Orders(options) => orders::run(binary, options),
+        What::Orders(options) => order_rate::run(binary, options),
+        What::SlowConsumer(options) => slow_consumer::run(binary, options),
         What::Book => book::run(),
         What::Matching => matching::run(),
         What::All { boot, orders } => {
             book::run()?;
             matching::run()?;
             boot::run(binary, boot)?;
-            orders::run(binary, orders)
+            order_rate::run(binary, orders)
         }
     }
 }

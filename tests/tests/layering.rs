@@ -78,6 +78,10 @@ fn a_service_that_imports_a_service_is_found() {
     assert_eq!(services_stand_alone(&[tested]).len(), 1);
     let upwards = Manifest::parse("[package]\nname = \"mesh\"\n[dependencies]\nbench = \"1\"\n");
     assert_eq!(services_stand_alone(&[upwards]), ["mesh depends on bench"]);
+    let loading = Manifest::parse("[package]\nname = \"trademesh\"\n[dependencies]\nbench = \"1\"\n");
+    none(services_stand_alone(&[loading]));
+    let service = Manifest::parse("[package]\nname = \"risk\"\n[dependencies]\nbench = \"1\"\n");
+    assert_eq!(services_stand_alone(&[service]), ["risk depends on bench"]);
     let domain = Manifest::parse("[package]\nname = \"domain\"\n[dependencies]\nmesh = \"1\"\n");
     assert_eq!(services_stand_alone(&[domain]), ["domain depends on mesh"]);
 }

@@ -2,45 +2,47 @@
 
 use serde_json::{Value, json};
 use std::error::Error;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-/// A request that has no answer after this failed.
-const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A client that is logged in.
+/// A client. Its clones share connections and token.
 #[derive(Debug, Clone)]
-pub(crate) struct Rest {
+pub struct Rest {
     http: reqwest::Client,
     base: String,
-    token: String,
+    token: Arc<RwLock<String>>,
 }
 
 /// An answer with its body read.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub struct Answer {
     /// The HTTP status; zero when there was no answer.
-    pub(crate) status: u16,
+    pub status: u16,
     /// The body as JSON; null when it is not.
-    pub(crate) body: Value,
+    pub body: Value,
     /// Why there was no answer.
     failure: String,
 }
 
 impl Answer {
     /// Whether it did what was asked.
-    pub(crate) fn is_good(&self) -> bool {
+    pub fn is_good(&self) -> bool {
         self.status == 200
     }
 
-    /// Status and stable reason of an error.
-    pub(crate) fn error(&self) -> String {
+    /// The stable reason of an error.
+    pub fn reason(&self) -> Option<&str> {
         let details = self.body["error"]["details"].as_array();
-        let reason = details
+        let mut reasons = details
             .into_iter()
             .flatten()
-            .filter_map(|detail| detail["reason"].as_str())
-            .next_back();
-        match (self.status, reason) {
+            .filter_map(|detail| detail["reason"].as_str());
+        reasons.next_back()
+    }
+
+    /// Status and stable reason of an error.
+    pub fn error(&self) -> String {
+        match (self.status, self.reason()) {
             (0, _) => format!("no answer: {}", self.failure),
             (status, Some(reason)) => format!("{status} {reason}"),
             (status, None) => format!("{status} {}", self.body),
@@ -49,52 +51,66 @@ impl Answer {
 }
 
 impl Rest {
-    /// Logs in as the admin.
+    /// A client without a token, of a gateway at `http://host:port`. A request that has no answer after `timeout` failed.
     ///
     /// # Errors
-    /// When the client cannot be built or the login is refused.
-    pub(crate) async fn login(
-        base: &str,
-        password: &str,
-        connections: u32,
-    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
+    /// When the client cannot be built.
+    pub fn new(base: &str, connections: u32, timeout: Duration) -> Result<Self, Box<dyn Error + Send + Sync>> {
         // It is the only one of this process; a second run finds it installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .no_proxy()
             .http1_only()
             .pool_max_idle_per_host(usize::try_from(connections)?)
-            .timeout(TIMEOUT)
+            .timeout(timeout)
             .build()?;
-        let mut rest = Self {
+        Ok(Self {
             http,
-            base: base.to_owned(),
-            token: String::new(),
-        };
-        let answer = rest
-            .post("/v1/auth/login", &json!({"userName": "admin", "password": password}))
+            base: base.trim_end_matches('/').to_owned(),
+            token: Arc::default(),
+        })
+    }
+
+    /// Logs in, and is that user from then on.
+    ///
+    /// # Errors
+    /// When the login is refused, or not answered.
+    pub async fn login(&self, user: &str, password: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let answer = self
+            .post("/v1/auth/login", &json!({"userName": user, "password": password}))
             .await;
         let token = answer.body["tokens"]["accessToken"].as_str();
-        rest.token = token
-            .ok_or_else(|| format!("the login was refused: {}", answer.error()))?
-            .to_owned();
-        Ok(rest)
+        self.set_token(token.ok_or_else(|| format!("the login was refused: {}", answer.error()))?);
+        Ok(())
+    }
+
+    /// Sends this access token from now on.
+    pub fn set_token(&self, token: &str) {
+        *self.token.write().expect("no holder panics") = token.to_owned();
+    }
+
+    /// The access token that is sent; empty before a login.
+    pub fn token(&self) -> String {
+        self.token.read().expect("no holder panics").clone()
     }
 
     /// GET.
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Answer {
         self.send(self.http.get(format!("{}{path}", self.base))).await
     }
 
     /// POST with JSON.
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
         self.send(self.http.post(format!("{}{path}", self.base)).json(body))
             .await
     }
 
     async fn send(&self, mut request: reqwest::RequestBuilder) -> Answer {
-        if !self.token.is_empty() {
-            request = request.bearer_auth(&self.token);
+        {
+            let token = self.token.read().expect("no holder panics");
+            if !token.is_empty() {
+                request = request.bearer_auth(&*token);
+            }
         }
         let answered = async {
             let response = request.send().await?;

@@ -1,9 +1,8 @@
 //! The open-loop generator: a thread that lets each request go when it is due, whatever became of those before.
 
-use super::client::Rest;
+use super::client::{Answer, Rest};
 use super::market::Market;
 use super::tally::{Kind, Tally};
-use crate::Orders;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
@@ -17,57 +16,106 @@ use tokio::sync::{Semaphore, mpsc};
 /// Orders rest for a while before they are cancelled: at least as many younger ones rest beside.
 const YOUNGER: usize = 200;
 
+/// What is sent, and how.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Requests a second, submits and cancels together.
+    pub rate: u32,
+    /// The accounts, used in turn; at least one.
+    pub accounts: Vec<String>,
+    /// Requests at the same time, at most.
+    pub connections: u32,
+    /// Seed of the orders.
+    pub seed: u64,
+    /// The ids of the requests are this and their number.
+    pub prefix: String,
+}
+
 /// A request that is due.
 #[derive(Debug)]
-struct Due {
+pub struct Asked {
+    /// What it asks for.
+    pub kind: Kind,
+    /// Its id: the client's order id of a submit, the request id of a cancel.
+    pub id: String,
+    /// The account.
+    pub account: String,
+    /// What is posted.
+    pub body: Value,
+    /// The platform's id of the order that a cancel is about; empty for a submit.
+    pub order: String,
     at: Instant,
-    kind: Kind,
-    account: u64,
     path: String,
-    body: Value,
     rests: bool,
+}
+
+/// Sees every request and every answer, and says whether a request is sent again.
+pub trait Witness: std::fmt::Debug + Send + Sync {
+    /// Sees a request before it is sent for the first time.
+    fn asked(&self, asked: &Asked);
+
+    /// Sees the answer to an attempt, the first one being 0, and how long ago the request was due. Returns how long to
+    /// wait before the same request is sent again under the same id; none ends it.
+    fn answered(&self, asked: &Asked, attempt: u32, answer: &Answer, since_due: Duration) -> Option<Duration>;
+}
+
+/// Every request is sent once, whatever becomes of it.
+#[derive(Debug)]
+pub struct Once;
+
+impl Witness for Once {
+    fn asked(&self, _: &Asked) {}
+
+    fn answered(&self, _: &Asked, _: u32, _: &Answer, _: Duration) -> Option<Duration> {
+        None
+    }
 }
 
 /// The generator and what it remembers.
 #[derive(Debug)]
-pub(crate) struct Load {
+pub struct Load {
     rest: Rest,
     market: Arc<Market>,
-    rate: u32,
-    accounts: u64,
+    plan: Plan,
+    witness: Arc<dyn Witness>,
     connections: Arc<Semaphore>,
     chance: Mutex<ChaCha8Rng>,
     made: AtomicU64,
     done: AtomicU64,
     /// Accounts and ids of orders that rest, oldest first.
-    resting: Mutex<VecDeque<(u64, String)>>,
+    resting: Mutex<VecDeque<(String, String)>>,
     tally: Mutex<Tally>,
 }
 
 impl Load {
-    /// A generator that has sent nothing.
-    pub(crate) fn new(rest: Rest, market: Arc<Market>, options: &Orders) -> Self {
+    /// A generator that has sent nothing and sends every request once.
+    pub fn new(rest: Rest, market: Arc<Market>, plan: Plan) -> Self {
+        Self::watched(rest, market, plan, Arc::new(Once))
+    }
+
+    /// A generator that has sent nothing, whose witness decides what is sent again.
+    pub fn watched(rest: Rest, market: Arc<Market>, plan: Plan, witness: Arc<dyn Witness>) -> Self {
         Self {
             rest,
             market,
-            rate: options.rate,
-            accounts: options.accounts.into(),
-            connections: Arc::new(Semaphore::new(options.connections as usize)),
-            chance: Mutex::new(ChaCha8Rng::seed_from_u64(options.seed)),
+            witness,
+            connections: Arc::new(Semaphore::new(plan.connections as usize)),
+            chance: Mutex::new(ChaCha8Rng::seed_from_u64(plan.seed)),
             made: AtomicU64::new(0),
             done: AtomicU64::new(0),
             resting: Mutex::new(VecDeque::new()),
             tally: Mutex::new(Tally::new()),
+            plan,
         }
     }
 
     /// What was counted since the last call.
-    pub(crate) fn take_tally(&self) -> Tally {
+    pub fn take_tally(&self) -> Tally {
         std::mem::replace(&mut self.tally.lock().expect("no holder panics"), Tally::new())
     }
 
     /// Requests that are due and not answered.
-    pub(crate) fn in_flight(&self) -> u64 {
+    pub fn in_flight(&self) -> u64 {
         self.made
             .load(Ordering::Relaxed)
             .saturating_sub(self.done.load(Ordering::Relaxed))
@@ -77,14 +125,14 @@ impl Load {
     ///
     /// # Errors
     /// When the generator's thread dies.
-    pub(crate) async fn send_all(self: Arc<Self>, span: Duration) -> Result<(), Box<dyn Error + Send + Sync>> {
+    pub async fn send_all(self: Arc<Self>, span: Duration) -> Result<(), Box<dyn Error + Send + Sync>> {
         let (alive, mut ended) = mpsc::channel::<()>(1);
         let runtime = tokio::runtime::Handle::current();
-        let count = (span.as_secs_f64() * f64::from(self.rate)).round() as u32;
+        let count = (span.as_secs_f64() * f64::from(self.plan.rate)).round() as u32;
         let generating = tokio::task::spawn_blocking(move || {
             let begun = Instant::now();
             for number in 0..count {
-                let at = begun + Duration::from_secs_f64(f64::from(number) / f64::from(self.rate));
+                let at = begun + Duration::from_secs_f64(f64::from(number) / f64::from(self.plan.rate));
                 // Coarser sleeps, such as a runtime's, would count as the platform's latency.
                 std::thread::sleep(at.saturating_duration_since(Instant::now()));
                 let (due, load, alive) = (self.due(at), self.clone(), alive.clone());
@@ -100,44 +148,71 @@ impl Load {
         Ok(())
     }
 
+    /// Cancels what this generator has let rest. Returns how many orders that were, and how many answers were no.
+    ///
+    /// # Errors
+    /// When a task of it dies.
+    pub async fn cancel_resting(self: Arc<Self>) -> Result<(usize, usize), Box<dyn Error + Send + Sync>> {
+        let resting = std::mem::take(&mut *self.resting.lock().expect("no holder panics"));
+        let count = resting.len();
+        let mut cancelling = tokio::task::JoinSet::new();
+        for (account, order) in resting {
+            let load = self.clone();
+            cancelling.spawn(async move {
+                let _connection = load.connections.acquire().await;
+                let path = format!("/v1/accounts/{account}/orders/{order}:cancel");
+                let answer = load.rest.post(&path, &json!({})).await;
+                // It may have been filled meanwhile.
+                answer.is_good() || answer.reason() == Some("ORDER_CLOSED")
+            });
+        }
+        let mut refused = 0;
+        while let Some(cancelled) = cancelling.join_next().await {
+            refused += usize::from(!cancelled?);
+        }
+        Ok((count, refused))
+    }
+
     /// The next request: 40 % resting limits, 40 % market orders, 20 % cancels.
-    fn due(&self, at: Instant) -> Due {
+    fn due(&self, at: Instant) -> Asked {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         let chance = &mut *self.chance.lock().expect("no holder panics");
-        let account = number % self.accounts + 1;
-        let id = format!("bench-{number}");
+        let id = format!("{}{number}", self.plan.prefix);
         let choice = chance.random_range(0..10);
         if choice < 2
             && let Some((account, order)) = self.oldest()
         {
-            let path = format!("/v1/accounts/paper-{account}/orders/{order}:cancel");
-            return Due {
+            return Asked {
                 at,
                 kind: Kind::Cancel,
+                path: format!("/v1/accounts/{account}/orders/{order}:cancel"),
+                body: json!({ "requestId": id }),
+                id,
                 account,
-                path,
-                body: json!({}),
+                order,
                 rests: false,
             };
         }
+        let account = self.plan.accounts[number as usize % self.plan.accounts.len()].clone();
         let rests = choice < 6;
         let body = if rests {
             self.market.resting(&id, chance)
         } else {
             self.market.marketable(&id, chance)
         };
-        let path = format!("/v1/accounts/paper-{account}/orders");
-        Due {
+        Asked {
             at,
             kind: Kind::Submit,
-            account,
-            path,
+            path: format!("/v1/accounts/{account}/orders"),
             body,
+            id,
+            account,
+            order: String::new(),
             rests,
         }
     }
 
-    fn oldest(&self) -> Option<(u64, String)> {
+    fn oldest(&self) -> Option<(String, String)> {
         let mut resting = self.resting.lock().expect("no holder panics");
         if resting.len() > YOUNGER {
             resting.pop_front()
@@ -146,25 +221,34 @@ impl Load {
         }
     }
 
-    async fn send(&self, due: Due) {
-        let connection = self.connections.acquire().await;
-        let answer = self.rest.post(&due.path, &due.body).await;
-        drop(connection);
-        let latency = due.at.elapsed();
+    async fn send(&self, asked: Asked) {
+        self.witness.asked(&asked);
+        let mut attempt = 0;
+        let answer = loop {
+            let connection = self.connections.acquire().await;
+            let answer = self.rest.post(&asked.path, &asked.body).await;
+            drop(connection);
+            let Some(pause) = self.witness.answered(&asked, attempt, &answer, asked.at.elapsed()) else {
+                break answer;
+            };
+            tokio::time::sleep(pause).await;
+            attempt += 1;
+        };
+        let latency = asked.at.elapsed();
         self.done.fetch_add(1, Ordering::Relaxed);
         let error = if answer.is_good() { None } else { Some(answer.error()) };
-        if due.rests
+        if asked.rests
             && error.is_none()
             && let Some(order) = answer.body["order"]["orderId"].as_str()
         {
             self.resting
                 .lock()
                 .expect("no holder panics")
-                .push_back((due.account, order.to_owned()));
+                .push_back((asked.account, order.to_owned()));
         }
         self.tally
             .lock()
             .expect("no holder panics")
-            .record(due.kind, latency, error);
+            .record(asked.kind, latency, error);
     }
 }

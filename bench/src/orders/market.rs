@@ -33,7 +33,7 @@ struct Quote {
 
 /// All symbols.
 #[derive(Debug)]
-pub(crate) struct Market {
+pub struct Market {
     instruments: Vec<Instrument>,
     quotes: Mutex<Vec<Quote>>,
 }
@@ -43,7 +43,7 @@ impl Market {
     ///
     /// # Errors
     /// When they cannot be read, or not in time.
-    pub(crate) async fn live(rest: &Rest) -> Result<Self, Box<dyn Error + Send + Sync>> {
+    pub async fn live(rest: &Rest) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let answer = rest.get("/v1/instruments?pageSize=1000").await;
         let list = answer.body["instruments"].as_array().ok_or_else(|| answer.error())?;
         let mut instruments = list
@@ -67,7 +67,7 @@ impl Market {
     }
 
     /// Reads the quotes again; whether all of them are live. Otherwise the old ones stay.
-    pub(crate) async fn refresh(&self, rest: &Rest) -> bool {
+    pub async fn refresh(&self, rest: &Rest) -> bool {
         let answer = rest.get("/v1/quotes").await;
         let mut list: Vec<&Value> = answer.body["quotes"].as_array().into_iter().flatten().collect();
         list.sort_by_key(|quote| quote["symbol"].as_str());
@@ -83,7 +83,7 @@ impl Market {
     }
 
     /// A limit order that rests, away from the best price.
-    pub(crate) fn resting(&self, id: &str, chance: &mut ChaCha8Rng) -> Value {
+    pub(super) fn resting(&self, id: &str, chance: &mut ChaCha8Rng) -> Value {
         let (instrument, quote) = self.pick(chance);
         let away = Decimal::new(chance.random_range(AWAY), 4);
         let is_buy = chance.random_range(0..2) == 0;
@@ -105,7 +105,7 @@ impl Market {
     }
 
     /// A market order.
-    pub(crate) fn marketable(&self, id: &str, chance: &mut ChaCha8Rng) -> Value {
+    pub(super) fn marketable(&self, id: &str, chance: &mut ChaCha8Rng) -> Value {
         let (instrument, quote) = self.pick(chance);
         let side = if chance.random_range(0..2) == 0 {
             "SIDE_BUY"

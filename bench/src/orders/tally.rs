@@ -9,7 +9,7 @@ const LONGEST_US: u64 = 120_000_000;
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// A new order.
     Submit,
     /// A cancel.
@@ -18,7 +18,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// For people.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Submit => "submit",
             Self::Cancel => "cancel",
@@ -28,7 +28,7 @@ impl Kind {
 
 /// Latencies of every answer, good or bad, and of requests that got none.
 #[derive(Debug)]
-pub(crate) struct Measured {
+pub struct Measured {
     latencies: Histogram<u64>,
     refused: u64,
 }
@@ -40,32 +40,38 @@ impl Measured {
     }
 
     /// A quantile in milliseconds.
-    pub(crate) fn latency_ms(&self, share: f64) -> f64 {
+    pub fn latency_ms(&self, share: f64) -> f64 {
         self.latencies.value_at_quantile(share) as f64 / 1e3
     }
 
     /// How many requests are done.
-    pub(crate) fn answered(&self) -> usize {
+    pub fn answered(&self) -> usize {
         usize::try_from(self.latencies.len()).unwrap_or(usize::MAX)
     }
 
     /// How many of them did not do what was asked.
-    pub(crate) fn refused(&self) -> u64 {
+    pub fn refused(&self) -> u64 {
         self.refused
     }
 }
 
 /// Both kinds.
 #[derive(Debug)]
-pub(crate) struct Tally {
+pub struct Tally {
     submits: Measured,
     cancels: Measured,
     errors: BTreeMap<String, u64>,
 }
 
+impl Default for Tally {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Tally {
     /// Nothing yet.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             submits: Measured::new(),
             cancels: Measured::new(),
@@ -74,7 +80,7 @@ impl Tally {
     }
 
     /// Counts one request, with the error when it was not good.
-    pub(crate) fn record(&mut self, kind: Kind, latency: Duration, error: Option<String>) {
+    pub fn record(&mut self, kind: Kind, latency: Duration, error: Option<String>) {
         let measured = match kind {
             Kind::Submit => &mut self.submits,
             Kind::Cancel => &mut self.cancels,
@@ -92,7 +98,7 @@ impl Tally {
     ///
     /// # Errors
     /// Never, since all have the same bounds.
-    pub(crate) fn add(&mut self, other: &Self) -> Result<(), hdrhistogram::AdditionError> {
+    pub fn add(&mut self, other: &Self) -> Result<(), hdrhistogram::AdditionError> {
         for (mine, yours) in [(&mut self.submits, &other.submits), (&mut self.cancels, &other.cancels)] {
             mine.latencies.add(&yours.latencies)?;
             mine.refused += yours.refused;
@@ -104,7 +110,7 @@ impl Tally {
     }
 
     /// The requests of one kind.
-    pub(crate) fn of(&self, kind: Kind) -> &Measured {
+    pub fn of(&self, kind: Kind) -> &Measured {
         match kind {
             Kind::Submit => &self.submits,
             Kind::Cancel => &self.cancels,
@@ -112,7 +118,7 @@ impl Tally {
     }
 
     /// Errors by kind, status and reason.
-    pub(crate) fn errors(&self) -> impl Iterator<Item = (&String, &u64)> {
+    pub fn errors(&self) -> impl Iterator<Item = (&String, &u64)> {
         self.errors.iter()
     }
 }

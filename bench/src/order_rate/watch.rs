@@ -1,8 +1,8 @@
 //! The platform under load, seen from outside: its backlog, memory and processor time.
 
-use super::tally::{Kind, Tally};
 use crate::platform::Platform;
 use crate::process;
+use bench::orders::{Kind, Tally};
 use std::time::Duration;
 
 /// The columns of [`Watch::rows`].
