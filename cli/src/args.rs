@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::time::Duration;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -60,6 +61,12 @@ pub enum Command {
     },
     /// Follow quotes, orders or a portfolio until Ctrl-C.
     Watch(Watch),
+    /// Measure a running mesh.
+    Bench {
+        /// What is measured.
+        #[command(subcommand)]
+        what: Bench,
+    },
     /// Print the completions of a shell.
     Completions {
         /// The shell.
@@ -239,4 +246,70 @@ pub enum Topic {
     Orders,
     /// Equity, and profit and loss.
     Portfolio,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Bench {
+    /// Send orders at a fixed rate, and show how long their durable answers take. They are real orders of the accounts
+    /// that the session may trade: 40 % rest, 40 % trade, 20 % cancel. What still rests at the end is cancelled.
+    Orders(BenchOrders),
+}
+
+/// How orders are sent to a running mesh.
+#[derive(Debug, Clone, Args)]
+pub struct BenchOrders {
+    /// Requests a second, submits and cancels together.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rate: u32,
+    /// How long, for example `60s` or `2m`; at most an hour.
+    #[arg(long, default_value = "10s", value_parser = duration)]
+    pub duration: Duration,
+    /// An account that is used; may be given again. None means all that the session may trade.
+    #[arg(long = "account", short = 'a', value_name = "ACCOUNT")]
+    pub accounts: Vec<String>,
+    /// Requests at the same time, at most.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_024))]
+    pub connections: u32,
+    /// Seed of the orders.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Send orders even where they may be real money: without it only accounts of the mesh's own simulated exchange are
+    /// traded.
+    #[arg(long)]
+    pub yes_live: bool,
+    /// Where the mesh is.
+    #[command(flatten)]
+    pub client: Client,
+}
+
+/// The longest measurement.
+const LONGEST: Duration = Duration::from_secs(3_600);
+
+/// A whole number of seconds or minutes.
+fn duration(text: &str) -> Result<Duration, String> {
+    let seconds = match (text.strip_suffix('s'), text.strip_suffix('m')) {
+        (Some(seconds), _) => seconds.parse().ok(),
+        (_, Some(minutes)) => minutes.parse::<u64>().ok().and_then(|minutes| minutes.checked_mul(60)),
+        _ => None,
+    };
+    let duration = seconds.map(Duration::from_secs);
+    let within = duration.filter(|duration| (Duration::from_secs(1)..=LONGEST).contains(duration));
+    within.ok_or_else(|| "write it as 60s or 2m, from one second to an hour".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration;
+    use std::time::Duration;
+
+    #[test]
+    fn durations_are_whole_seconds_or_minutes_within_an_hour() {
+        for (text, seconds) in [("1s", 1), ("60s", 60), ("2m", 120), ("60m", 3_600)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "s", "60", "1h", "0s", "61m", "-1s", "1.5s", "18446744073709551615m"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
 }

@@ -53,13 +53,7 @@ pub(crate) async fn connect(server: &str) -> Result<Channel> {
 /// # Errors
 /// When nobody is logged in, or the gateway does not answer.
 pub(crate) async fn authorised(options: &args::Client) -> Result<Authorised> {
-    let path = session_path(options)?;
-    let mut session = Session::load(&path)?;
-    let channel = connect(&options.server).await?;
-    if session.expires_at_micros - Clock::system().now_micros() < RENEW_BEFORE_MICROS {
-        session = renew(channel.clone(), session).await?;
-        session.save(&path)?;
-    }
+    let (channel, session) = session(options).await?;
     let bearer: MetadataValue<Ascii> = format!("Bearer {}", session.access_token).parse().map_err(|_| {
         Error::unauthenticated(
             "SESSION_DAMAGED",
@@ -67,6 +61,21 @@ pub(crate) async fn authorised(options: &args::Client) -> Result<Authorised> {
         )
     })?;
     Ok(InterceptedService::new(channel, Bearer(bearer)))
+}
+
+/// Connects to the gateway, and reads the kept session, renewed when it is about to expire.
+///
+/// # Errors
+/// As [`authorised`].
+pub(crate) async fn session(options: &args::Client) -> Result<(Channel, Session)> {
+    let path = session_path(options)?;
+    let mut session = Session::load(&path)?;
+    let channel = connect(&options.server).await?;
+    if session.expires_at_micros - Clock::system().now_micros() < RENEW_BEFORE_MICROS {
+        session = renew(channel.clone(), session).await?;
+        session.save(&path)?;
+    }
+    Ok((channel, session))
 }
 
 /// A unary request that gives up after ten seconds.

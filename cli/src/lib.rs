@@ -46,6 +46,7 @@ pub async fn run_async(command: Command) -> Result<()> {
         Command::Positions(options) => commands::positions(&options).await,
         Command::Quote { symbols, client } => commands::quote(&symbols, &client).await,
         Command::Watch(options) => commands::watch(&options).await,
+        Command::Bench { what } => commands::bench(&what).await,
         Command::Config(_) | Command::Completions { .. } => Ok(()),
     }
 }

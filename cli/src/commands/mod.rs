@@ -1,5 +1,6 @@
 //! The client commands: each connects, calls, prints, and is done.
 
+mod bench;
 mod login;
 mod order;
 mod orders;
@@ -8,6 +9,7 @@ mod quote;
 mod status;
 mod watch;
 
+pub(crate) use bench::bench;
 pub(crate) use login::login;
 pub(crate) use order::order;
 pub(crate) use orders::orders;

@@ -163,3 +163,35 @@ async fn every_service_is_shown_with_its_health() {
     tokio::time::timeout(crate::support::PATIENCE, serving).await.unwrap();
     admin.call(&["status", "--json"]).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_load_is_measured_on_paper_and_leaves_nothing_behind() {
+    let admin = Person::admin().await;
+    admin.live("BTCUSDT").await;
+    let load = [
+        "bench",
+        "orders",
+        "--rate",
+        "30",
+        "--duration",
+        "2s",
+        "--account",
+        "paper-3",
+    ];
+    admin.both(&load).await.unwrap();
+    let ours = |orders: Vec<mesh::pb::trading::Order>| {
+        let ours = orders
+            .iter()
+            .filter(|order| order.client_order_id.starts_with("bench-"));
+        ours.count()
+    };
+    assert!(ours(admin.orders("paper-3", false).await) > 0);
+    let gone = async {
+        while ours(admin.orders("paper-3", true).await) > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(crate::support::PATIENCE, gone).await.unwrap();
+    let elsewhere = ["bench", "orders", "--account", "live-1"];
+    assert_eq!(admin.refusal(&elsewhere).await, (1, "NO_ACCOUNTS".to_owned()));
+}
