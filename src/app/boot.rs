@@ -150,6 +150,8 @@ impl Boot {
         let identities = names.iter().map(load).collect::<Result<BTreeMap<_, _>>>()?;
         let verifier = Verifier::new(config.verifier.clone(), clock.clone());
         verifier.trust_folder(&keys)?;
+        // Requests may come before the first fetch has begun.
+        verifier.expect_keys();
         let in_process = InProcess::default();
         let registries: Vec<Arc<dyn Registry>> =
             vec![Arc::new(in_process.clone()), Arc::new(Static::new(&config.peers)?)];

@@ -18,6 +18,9 @@ pub trait KeySource: Send + Sync {
     async fn fetch(&self) -> Result<Keys>;
 }
 
+/// The time between two fetches before the first success, if they are not allowed more often.
+const EAGER: Duration = Duration::from_millis(100);
+
 /// How keys are kept fresh.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -49,14 +52,13 @@ pub async fn refresh(verifier: Verifier, source: impl KeySource, config: Refresh
         let _ = verifier.unknown_key().now_or_never();
         let fetched = fetch(&verifier, &source, &config).await;
         available = report(available, fetched, &verifier);
-        // Until the first success the pace is the quickest allowed: `auth` may start after its callers.
-        let pace = if verifier.keys_age().is_none() {
-            config.least_interval_ms
-        } else {
-            config.interval_ms
-        };
+        // `auth` may start after its callers, and until the first success nothing can be verified: every request waits.
+        if verifier.keys_age().is_none() {
+            sleep_until(started + EAGER.min(Duration::from_millis(config.least_interval_ms))).await;
+            continue;
+        }
         tokio::select! {
-            () = sleep_until(started + Duration::from_millis(pace)) => {}
+            () = sleep_until(started + Duration::from_millis(config.interval_ms)) => {}
             () = verifier.unknown_key() => {}
         }
         sleep_until(started + Duration::from_millis(config.least_interval_ms)).await;
@@ -171,8 +173,12 @@ mod tests {
         let source = Source::default();
         *source.down.lock() = true;
         let verifier = start(&source);
-        sleep(Duration::from_millis(2_500)).await;
-        assert_eq!(source.fetches.load(Ordering::SeqCst), 3);
+        sleep(Duration::from_millis(250)).await;
+        assert_eq!(
+            source.fetches.load(Ordering::SeqCst),
+            3,
+            "the first keys are asked for eagerly"
+        );
         assert_eq!(verifier.keys_age(), None);
         *source.down.lock() = false;
         sleep(Duration::from_secs(1)).await;

@@ -36,6 +36,7 @@ struct Inner {
 
 struct Issued {
     token: Arc<str>,
+    issued_at_micros: i64,
     renew_at_micros: i64,
 }
 
@@ -86,7 +87,9 @@ impl ServiceIdentity {
     pub fn token(&self) -> Result<Arc<str>> {
         let now = self.0.clock.now_micros();
         let mut current = self.0.current.lock();
-        if let Some(issued) = current.as_ref().filter(|issued| now < issued.renew_at_micros) {
+        // A token that is of the future was issued before the clock was set back: nobody would take it.
+        let is_usable = |issued: &&Issued| (issued.issued_at_micros..issued.renew_at_micros).contains(&now);
+        if let Some(issued) = current.as_ref().filter(is_usable) {
             return Ok(issued.token.clone());
         }
         let issued = self.issue(now)?;
@@ -113,6 +116,7 @@ impl ServiceIdentity {
         let token = sign(&claims, &self.0.signing, self.0.public.kid())?;
         Ok(Issued {
             token: token.into(),
+            issued_at_micros: issued_at_s * 1_000_000,
             renew_at_micros: (issued_at_s + lifetime_s / 2) * 1_000_000,
         })
     }
@@ -193,7 +197,10 @@ mod tests {
         manual.advance(Duration::from_secs(149));
         assert_eq!(identity.token().unwrap(), first);
         manual.advance(Duration::from_secs(1));
-        assert_ne!(identity.token().unwrap(), first);
+        let second = identity.token().unwrap();
+        assert_ne!(second, first);
+        manual.set(clock.now_micros() - 3_600_000_000);
+        assert_ne!(identity.token().unwrap(), second, "the clock was set back");
     }
 
     #[test]

@@ -184,15 +184,25 @@ impl Verifier {
         if !key_is_unknown || is_recent || !self.0.is_refreshed.load(Ordering::Relaxed) {
             return verified;
         }
-        match tokio::time::timeout(FRESH, refreshed.changed()).await {
+        let verified = match tokio::time::timeout(FRESH, refreshed.changed()).await {
             Ok(_) => self.verify_kind(token, kind),
             Err(_) => verified,
+        };
+        if self.keys_age().is_none() {
+            // A process that has just started knows nothing of the token yet: that is no fault of the caller's.
+            return verified.map_err(not_yet);
         }
+        verified
+    }
+
+    /// Says that somebody fetches keys, or is about to: tokens whose key is not known are held until then, for a moment.
+    pub fn expect_keys(&self) {
+        self.0.is_refreshed.store(true, Ordering::Relaxed);
     }
 
     /// Waits until a token names a key that is not known.
     pub(super) async fn unknown_key(&self) {
-        self.0.is_refreshed.store(true, Ordering::Relaxed);
+        self.expect_keys();
         self.0.unknown_key.notified().await;
     }
 
@@ -295,6 +305,15 @@ impl Verifier {
 
     fn leeway_micros(&self) -> i64 {
         seconds_to_micros(i64::try_from(self.0.config.leeway_s).unwrap_or(i64::MAX))
+    }
+}
+
+/// An unknown key where no key was ever fetched is "not now"; everything else stays as it is.
+fn not_yet(error: Error) -> Error {
+    if error.reason() == KEY_UNKNOWN {
+        Error::unavailable("KEYS_NOT_READY", "the keys that verify tokens are not there yet")
+    } else {
+        error
     }
 }
 

@@ -305,6 +305,18 @@ async fn an_unknown_key_is_waited_for_once() {
         "TOKEN_KEY_UNKNOWN",
         "nobody fetches keys"
     );
+    verifier.expect_keys();
+    let early = fresh(&verifier).await.unwrap_err();
+    assert_eq!(
+        (early.kind(), early.reason()),
+        (crate::error::Kind::Unavailable, "KEYS_NOT_READY"),
+        "no key has come yet"
+    );
+    assert_eq!(
+        verifier.verify_fresh("no token").await.unwrap_err().reason(),
+        "TOKEN_MALFORMED",
+        "that does not take keys to see"
+    );
     let fetcher = tokio::spawn({
         let (verifier, public) = (verifier.clone(), users.public.clone());
         async move {
