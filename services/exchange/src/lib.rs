@@ -30,6 +30,8 @@ pub const NAME: &str = "exchange";
 
 use mesh::app::{Deps, HttpSurface, Service};
 use mesh::pb::exchange::exchange_service_server::ExchangeServiceServer;
+use mesh::time::Clock;
+use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -58,10 +60,7 @@ pub async fn build(config: Config, deps: Deps) -> mesh::Result<Service> {
         tokio::task::spawn_blocking(move || journal::open(&folder, &config)).await
     };
     let (journal, ledger) = replayed.map_err(|error| mesh::Error::internal("EXCHANGE_REPLAY", error.to_string()))??;
-    let now: actor::Now = {
-        let clock = deps.clock.clone();
-        Arc::new(move || clock.now_micros())
-    };
+    let now = never_back(deps.clock.clone());
     let opened = surface::open(&config, ledger, Box::new(journal), accounts_dir(&config, &deps), now).await;
     let surface = opened.map_err(|reason| mesh::Error::internal("EXCHANGE_JOURNAL", reason))?;
     let stop = deps.shutdown.token();
@@ -77,10 +76,46 @@ pub async fn build(config: Config, deps: Deps) -> mesh::Result<Service> {
     Ok(Service::new(NAME, routes).with_http(HttpSurface::new(surface.router, address, "exchange.listen")))
 }
 
+/// The venue's time: the wall clock's, but it never goes back and never stands still. When the wall clock is set back, it
+/// goes on from where it was at the pace of the monotonic one, until the wall clock has overtaken it.
+fn never_back(clock: Clock) -> actor::Now {
+    let last = Mutex::new((i64::MIN, clock.monotonic()));
+    Arc::new(move || {
+        let mut last = last.lock();
+        let (wall, monotonic) = (clock.now_micros(), clock.monotonic());
+        let passed = i64::try_from(monotonic.saturating_sub(last.1).as_micros()).unwrap_or(i64::MAX);
+        *last = (wall.max(last.0.saturating_add(passed)), monotonic);
+        last.0
+    })
+}
+
 fn accounts_dir(config: &Config, deps: &Deps) -> PathBuf {
     if config.accounts_dir.as_os_str().is_empty() {
         deps.data_dir.join("accounts")
     } else {
         config.accounts_dir.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::never_back;
+    use mesh::time::Clock;
+    use std::time::Duration;
+
+    #[test]
+    fn the_venues_time_never_goes_back_and_never_stands_still() {
+        const HOUR: i64 = 3_600_000_000;
+        let (clock, hands) = Clock::manual(10 * HOUR);
+        let now = never_back(clock.clone());
+        assert_eq!(now(), 10 * HOUR);
+        hands.set(9 * HOUR);
+        assert_eq!(now(), 10 * HOUR);
+        hands.advance(Duration::from_secs(5));
+        assert_eq!(now(), 10 * HOUR + 5_000_000);
+        hands.set(12 * HOUR);
+        assert_eq!(now(), 12 * HOUR, "it follows forwards");
+        hands.advance(Duration::from_micros(1));
+        assert_eq!(now(), clock.now_micros());
     }
 }

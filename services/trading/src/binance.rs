@@ -14,6 +14,7 @@ use crate::core::{Trade, VenueState};
 use crate::venue::{Placement, PlacementKind, Subject, UserData, Venue, VenueClock, VenueError, VenueOrder};
 use async_trait::async_trait;
 use domain::{AccountId, Asset, Money, Timestamp, Venue as VenueName};
+use futures::future::BoxFuture;
 use keys::Key;
 use limits::{Budget, Purpose};
 use mesh::time::{Chance, Clock};
@@ -33,6 +34,9 @@ const IDLE_CONNECTIONS: usize = 64;
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The least time between two readings of the venue's clock because it refused the time of a request.
+const DOUBT_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Trades that one order can have in one answer.
 const MOST_TRADES: usize = 1_000;
 
@@ -50,6 +54,8 @@ pub struct Binance {
     clock: Clock,
     chance: Chance,
     venue_clock: VenueClock,
+    /// When the venue's clock was last read because a request's time was refused, on our monotonic clock.
+    doubted: Mutex<Option<Duration>>,
     budget: Mutex<Budget>,
 }
 
@@ -95,6 +101,7 @@ impl Binance {
             accounts_per_connection: config.accounts_per_connection,
             keys,
             venue_clock: VenueClock::new(clock.clone()),
+            doubted: Mutex::new(None),
             clock,
             chance,
             budget: Mutex::new(Budget::new(config.reserved_percent)),
@@ -140,7 +147,38 @@ impl Binance {
         if let Some(api_key) = request_key {
             request = request.header("X-MBX-APIKEY", api_key);
         }
-        self.answer(request.send().await.map_err(outcome)?).await
+        let answer = self.answer(request.send().await.map_err(outcome)?).await;
+        if let Err(VenueError::Rejected { reason, .. }) = &answer
+            && reason == wire::VENUE_TIMESTAMP
+        {
+            self.doubt_clock().await;
+        }
+        answer
+    }
+
+    /// The venue has refused the time of a request: its clock is read again, at most once in [`DOUBT_INTERVAL`].
+    async fn doubt_clock(&self) {
+        let now = self.clock.monotonic();
+        {
+            let mut doubted = self.doubted.lock();
+            if doubted.is_some_and(|last| now.saturating_sub(last) < DOUBT_INTERVAL) {
+                return;
+            }
+            *doubted = Some(now);
+        }
+        tracing::warn!("the venue refused the time of a request: its clock is read again");
+        if let Err(error) = self.read_clock().await {
+            tracing::warn!(%error, "the venue's clock cannot be read");
+        }
+    }
+
+    fn read_clock(&self) -> BoxFuture<'_, Result<(), VenueError>> {
+        Box::pin(async {
+            let asked = self.clock.monotonic();
+            let time: wire::TimeBody = self.call(public("/api/v3/time", 1)).await?;
+            self.venue_clock.heard(Timestamp::from_millis(time.server_time), asked);
+            Ok(())
+        })
     }
 
     async fn answer<T: DeserializeOwned>(&self, response: reqwest::Response) -> Result<T, VenueError> {
@@ -170,6 +208,18 @@ impl Binance {
     }
 }
 
+/// A call that nobody signs.
+fn public(path: &'static str, weight: u64) -> Call<'static> {
+    Call {
+        method: Method::GET,
+        path,
+        weight,
+        purpose: Purpose::Vital,
+        signed: None,
+        query: String::new(),
+    }
+}
+
 /// What is certain after a request failed.
 fn outcome(error: reqwest::Error) -> VenueError {
     if error.is_connect() || error.is_builder() {
@@ -194,17 +244,7 @@ impl Venue for Binance {
     }
 
     async fn synchronise(&self) -> Result<(), VenueError> {
-        let public = |path, weight| Call {
-            method: Method::GET,
-            path,
-            weight,
-            purpose: Purpose::Vital,
-            signed: None,
-            query: String::new(),
-        };
-        let asked = self.clock.monotonic();
-        let time: wire::TimeBody = self.call(public("/api/v3/time", 1)).await?;
-        self.venue_clock.heard(Timestamp::from_millis(time.server_time), asked);
+        self.read_clock().await?;
         let info: wire::InfoBody = self.call(public("/api/v3/exchangeInfo", 20)).await?;
         self.budget.lock().adopt(&info.rate_limits);
         Ok(())

@@ -4,7 +4,7 @@ use super::Binance;
 use super::keys::Key;
 use crate::config::Config;
 use crate::core::VenueStatus;
-use crate::venue::{Placement, PlacementKind, Subject, UserData, Venue, VenueError};
+use crate::venue::{Placement, PlacementKind, Subject, UserData, Venue, VenueClock, VenueError};
 use axum::Router;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{RawQuery, State};
@@ -32,7 +32,7 @@ struct Script {
     requests: Mutex<Vec<(String, String, String, String)>>,
     answers: Mutex<VecDeque<Answer>>,
     /// What a subscription is answered, per connection.
-    frames: Mutex<VecDeque<Vec<String>>>,
+    frames: Mutex<VecDeque<Option<Vec<String>>>>,
     subscriptions: Mutex<Vec<Value>>,
 }
 
@@ -76,6 +76,11 @@ async fn stream(State(script): State<Arc<Script>>, upgrade: WebSocketUpgrade) ->
             return;
         };
         script.subscriptions.lock().push(serde_json::from_str(&text).unwrap());
+        let Some(frames) = frames else {
+            // Until the other side leaves.
+            while let Some(Ok(_)) = socket.recv().await {}
+            return;
+        };
         for frame in frames {
             let _ = socket.send(Message::Text(frame.into())).await;
         }
@@ -337,7 +342,7 @@ async fn user_data_reconnects_and_says_what_was_lost() {
     let ended = json!({"subscriptionId": 3, "event": {"e": "eventStreamTerminated"}}).to_string();
     let refused = |status: u16| json!({"id": 0, "status": status, "error": {"code": -1, "msg": "no"}}).to_string();
     let unreadable = json!({"subscriptionId": 3, "event": {"e": "executionReport"}}).to_string();
-    rig.script.frames.lock().extend([
+    let connections = [
         vec![
             subscribed.clone(),
             position,
@@ -349,7 +354,8 @@ async fn user_data_reconnects_and_says_what_was_lost() {
         vec![refused(400)],
         vec![subscribed.clone(), unreadable],
         vec![subscribed, ended],
-    ]);
+    ];
+    rig.script.frames.lock().extend(connections.map(Some));
     let (sink, mut news) = mpsc::channel(16);
     let script = Arc::clone(&rig.script);
     let following = tokio::spawn(async move { rig.venue.follow(vec![account()], sink).await });
@@ -378,6 +384,78 @@ async fn user_data_reconnects_and_says_what_was_lost() {
     assert_eq!(first["method"], "userDataStream.subscribe.signature");
     let payload = format!("apiKey=the-key&recvWindow=5000&timestamp={NOW}");
     assert_eq!(first["params"]["signature"], Key::new("", "the-secret").sign(&payload));
+    drop(news);
+    tokio::time::timeout(Duration::from_secs(10), following)
+        .await
+        .expect("it ends when nobody listens")
+        .unwrap();
+}
+
+#[tokio::test]
+async fn the_venues_time_does_not_follow_our_wall_clock() {
+    let mut rig = rig().await;
+    let (clock, hands) = Clock::manual(NOW * 1_000);
+    rig.venue.venue_clock = VenueClock::new(clock.clone());
+    rig.venue.clock = clock;
+    rig.answer(200, json!({"serverTime": NOW + 5_000}));
+    rig.venue.read_clock().await.unwrap();
+    for wall in [NOW + 3_600_000, NOW - 3_600_000] {
+        hands.set(wall * 1_000);
+        assert_eq!(rig.venue.now().as_millis(), NOW + 5_000);
+    }
+    hands.advance(Duration::from_secs(2));
+    assert_eq!(rig.venue.now().as_millis(), NOW + 7_000);
+}
+
+#[tokio::test]
+async fn a_refused_time_reads_the_venues_clock_again_at_most_once_a_second() {
+    let mut rig = rig().await;
+    let (clock, hands) = Clock::manual(NOW * 1_000);
+    rig.venue.venue_clock = VenueClock::new(clock.clone());
+    rig.venue.clock = clock;
+    let ahead = |rig: &Rig| rig.answer(400, json!({"code": -1021, "msg": "ahead"}));
+    let refused = |error| matches!(error, VenueError::Rejected { reason, .. } if reason == "VENUE_TIMESTAMP");
+    ahead(&rig);
+    rig.answer(200, json!({"serverTime": NOW + 9_000}));
+    assert!(refused(rig.venue.place(&placement()).await.unwrap_err()));
+    assert_eq!(rig.venue.now().as_millis(), NOW + 9_000);
+    ahead(&rig);
+    assert!(refused(rig.venue.place(&placement()).await.unwrap_err()));
+    assert_eq!(rig.last().1, "/api/v3/order", "it was read a moment ago");
+    hands.advance(Duration::from_secs(1));
+    ahead(&rig);
+    rig.answer(500, json!({}));
+    assert!(refused(rig.venue.place(&placement()).await.unwrap_err()));
+    assert_eq!(rig.last().1, "/api/v3/time");
+    assert_eq!(rig.venue.now().as_millis(), NOW + 10_000, "what was known stays");
+}
+
+#[tokio::test]
+async fn a_subscription_without_an_answer_or_at_a_refused_time_is_made_again() {
+    let rig = rig().await;
+    let refused = json!({"id": 0, "status": 400, "error": {"code": -1021, "msg": "ahead"}}).to_string();
+    let subscribed = json!({"id": 0, "status": 200, "result": {"subscriptionId": 3}}).to_string();
+    let ended = json!({"subscriptionId": 3, "event": {"e": "serverShutdown"}}).to_string();
+    rig.answer(200, json!({"serverTime": NOW + 60_000}));
+    // None: the connection stays open, and nobody answers on it.
+    rig.script
+        .frames
+        .lock()
+        .extend([None, Some(vec![refused]), Some(vec![subscribed, ended])]);
+    let (sink, mut news) = mpsc::channel(16);
+    let script = Arc::clone(&rig.script);
+    let following = tokio::spawn(async move { rig.venue.follow(vec![account()], sink).await });
+    let first = tokio::time::timeout(Duration::from_secs(10), news.recv())
+        .await
+        .unwrap();
+    assert_eq!(first, Some(UserData::Subscribed(account())));
+    let times: Vec<i64> = script
+        .subscriptions
+        .lock()
+        .iter()
+        .map(|request| request["params"]["timestamp"].as_i64().unwrap())
+        .collect();
+    assert_eq!(times, [NOW, NOW, NOW + 60_000]);
     drop(news);
     tokio::time::timeout(Duration::from_secs(10), following)
         .await

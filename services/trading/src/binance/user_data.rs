@@ -10,7 +10,7 @@ use domain::AccountId;
 use futures::{SinkExt, StreamExt};
 use mesh::retry::Backoff;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -19,6 +19,9 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// Without a frame for so long (Binance pings every 20 s) the connection counts as lost.
 const SILENCE: Duration = Duration::from_secs(90);
+
+/// The venue's code for a request whose time it does not take.
+const BAD_TIME: i64 = -1021;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -31,6 +34,7 @@ pub(super) async fn follow(binance: &Binance, accounts: &[AccountId], sink: mpsc
             binance,
             sink: &sink,
             subscribed: BTreeMap::new(),
+            answered: BTreeSet::new(),
         };
         let ended = connection.run(accounts).await;
         tracing::warn!(why = ended, "the user data stream ended");
@@ -53,6 +57,8 @@ struct Connection<'a> {
     sink: &'a mpsc::Sender<UserData>,
     /// Accounts by the subscription's id.
     subscribed: BTreeMap<u64, AccountId>,
+    /// Requests that were answered, one an account.
+    answered: BTreeSet<usize>,
 }
 
 impl Connection<'_> {
@@ -67,14 +73,19 @@ impl Connection<'_> {
         metrics::reconnected();
         for (id, account) in accounts.iter().enumerate() {
             let Some(request) = self.subscription(id, account) else {
+                self.answered.insert(id);
                 continue;
             };
             if let Err(error) = socket.send(Message::text(request.to_string())).await {
                 return error.to_string();
             }
         }
+        let due = tokio::time::Instant::now() + self.binance.request_timeout;
         loop {
             let message = tokio::select! {
+                () = tokio::time::sleep_until(due), if self.answered.len() < accounts.len() => {
+                    return "a subscription was not answered in time".to_owned();
+                }
                 message = tokio::time::timeout(SILENCE, socket.next()) => message,
                 () = self.sink.closed() => return "nobody listens any more".to_owned(),
             };
@@ -111,8 +122,11 @@ impl Connection<'_> {
         if let Some(event) = frame.get("event") {
             return self.event(frame["subscriptionId"].as_u64(), event).await;
         }
-        let account = frame["id"].as_u64().and_then(|id| accounts.get(id as usize));
-        let Some(account) = account else { return Ok(()) };
+        let id = frame["id"].as_u64().map(|id| id as usize);
+        let Some((id, account)) = id.and_then(|id| Some((id, accounts.get(id)?))) else {
+            return Ok(());
+        };
+        self.answered.insert(id);
         match frame["result"]["subscriptionId"].as_u64() {
             Some(subscription) => {
                 self.subscribed.insert(subscription, account.clone());
@@ -124,6 +138,10 @@ impl Connection<'_> {
                 let waits = frame["status"]
                     .as_u64()
                     .is_some_and(|status| status == 429 || status == 418 || status >= 500);
+                if frame["error"]["code"] == BAD_TIME {
+                    self.binance.doubt_clock().await;
+                    return Err("the venue refused the time of a subscription".to_owned());
+                }
                 if waits {
                     let _ = socket.close(None).await;
                     return Err("the venue is limiting subscriptions".to_owned());

@@ -253,11 +253,14 @@ pub(super) fn refusal(status: u16, retry_after: Option<u64>, body: &[u8]) -> Ven
     }
 }
 
+/// Our code for a request whose time the venue refused.
+pub(super) const VENUE_TIMESTAMP: &str = "VENUE_TIMESTAMP";
+
 /// Our stable code for a refusal of the venue.
 fn reason(code: i64, message: &str) -> String {
     let known = match code {
         -1013 => "VENUE_FILTER",
-        -1021 => "VENUE_TIMESTAMP",
+        -1021 => VENUE_TIMESTAMP,
         -1022 | -2014 | -2015 => "VENUE_KEY",
         -1121 => "VENUE_SYMBOL",
         -2010 if message.contains("insufficient balance") => "VENUE_BALANCE",
