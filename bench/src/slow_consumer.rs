@@ -44,7 +44,7 @@ pub(crate) fn run(binary: &Path, options: &SlowConsumer) -> Outcome {
         symbols: SYMBOLS,
         more: Vec::new(),
     };
-    let supervisor = Supervisor::serve(binary, folder.path(), &settings);
+    let supervisor = Supervisor::serve(binary, folder.path(), &settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

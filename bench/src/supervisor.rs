@@ -87,30 +87,30 @@ pub struct Supervisor {
 impl Supervisor {
     /// Starts every service, the exchange first, and waits until all are ready.
     ///
-    /// # Panics
+    /// # Errors
     /// When one is not ready in time.
-    pub fn serve(binary: &Path, folder: &Path, settings: &Settings) -> Self {
+    pub fn serve(binary: &Path, folder: &Path, settings: &Settings) -> Result<Self, String> {
         let supervisor = Self::new(binary, folder, settings);
         supervisor.state.spawn("exchange", &["serve", "exchange"]);
-        supervisor.wait_ready();
+        supervisor.wait_ready()?;
         for name in MORTAL {
             supervisor.state.spawn(name, &["serve", name]);
         }
         let others: Vec<&str> = ["serve"].into_iter().chain(OTHERS).collect();
         supervisor.state.spawn(REST, &others);
-        supervisor.wait_ready();
-        supervisor
+        supervisor.wait_ready()?;
+        Ok(supervisor)
     }
 
     /// Starts everything in one process, and waits until it is ready.
     ///
-    /// # Panics
+    /// # Errors
     /// When it is not ready in time.
-    pub fn up(binary: &Path, folder: &Path, settings: &Settings) -> Self {
+    pub fn up(binary: &Path, folder: &Path, settings: &Settings) -> Result<Self, String> {
         let supervisor = Self::new(binary, folder, settings);
         supervisor.state.spawn(WHOLE, &["up"]);
-        supervisor.wait_ready();
-        supervisor
+        supervisor.wait_ready()?;
+        Ok(supervisor)
     }
 
     fn new(binary: &Path, folder: &Path, settings: &Settings) -> Self {
@@ -191,18 +191,20 @@ impl Supervisor {
 
     /// Waits until every process is ready.
     ///
-    /// # Panics
+    /// # Errors
     /// When one is not in time; the ends of the logs are in the message.
-    pub fn wait_ready(&self) {
+    pub fn wait_ready(&self) -> Result<(), String> {
         let begun = Instant::now();
         while let Some(name) = self.not_ready() {
-            assert!(
-                begun.elapsed() < PATIENCE,
-                "{name} is not ready after {PATIENCE:?}:\n{}",
-                self.complaints()
-            );
+            if begun.elapsed() > PATIENCE {
+                return Err(format!(
+                    "{name} is not ready after {PATIENCE:?}:\n{}",
+                    self.complaints()
+                ));
+            }
             std::thread::sleep(LOOK);
         }
+        Ok(())
     }
 
     fn not_ready(&self) -> Option<String> {
