@@ -40,7 +40,7 @@ async fn services_are_killed_one_by_one_and_all_at_once() {
         seed: 1,
         accounts: 8,
         symbols: 8,
-        faults: false,
+        faults: true,
         recv_window_ms: 5_000,
         processing_bound_ms: 2_000,
     })
