@@ -47,9 +47,13 @@ impl<C: Connect> Balancer<C> {
                 .find(|endpoint| endpoint.address() == &**address)
                 .cloned()
         };
+        let policy = match addresses {
+            [_] => self.policy.alone(),
+            _ => self.policy.clone(),
+        };
         let updated = addresses
             .iter()
-            .map(|address| kept(address).unwrap_or_else(|| Endpoint::new(address.clone(), self.policy.clone())));
+            .map(|address| kept(address).unwrap_or_else(|| Endpoint::new(address.clone(), policy.clone())));
         *endpoints = updated.collect();
     }
 

@@ -57,6 +57,16 @@ impl Policy {
         }
     }
 
+    /// The policy for an endpoint without an alternative. Ejections do not grow: there is nobody else to spare, and every
+    /// caller waits for it to come back.
+    #[must_use]
+    pub fn alone(&self) -> Policy {
+        Policy {
+            backoff: self.backoff.clone().steady(),
+            ..self.clone()
+        }
+    }
+
     #[cfg(test)]
     pub(crate) fn without_jitter(self) -> Policy {
         Policy {

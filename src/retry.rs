@@ -80,6 +80,15 @@ impl Backoff {
         }
     }
 
+    /// The same waits without growth: each is as long as the first.
+    #[must_use]
+    pub fn steady(self) -> Backoff {
+        Backoff {
+            longest: self.longest.min(self.first),
+            ..self
+        }
+    }
+
     /// The same waits at their full length, for tests that assert every state.
     #[cfg(test)]
     pub(crate) fn without_jitter(self) -> Backoff {

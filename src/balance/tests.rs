@@ -132,8 +132,8 @@ async fn an_unreachable_endpoint_is_ejected_and_the_other_taken_at_once() {
 #[tokio::test(start_paused = true)]
 async fn when_all_are_ejected_the_caller_learns_when_to_come_back() {
     let net = Net::default();
-    net.set_down(&["a:1"]);
-    let balancer = balancer(&net, &["a:1"], 10);
+    net.set_down(&["a:1", "b:1"]);
+    let balancer = balancer(&net, &["a:1", "b:1"], 10);
     assert_eq!(reason(&balancer).await, "ENDPOINT_UNREACHABLE");
     let error = balancer.lease().await.err().unwrap();
     assert_eq!(error.reason(), "ALL_ENDPOINTS_EJECTED");
@@ -144,6 +144,21 @@ async fn when_all_are_ejected_the_caller_learns_when_to_come_back() {
         balancer.lease().await.err().unwrap().retry_delay(),
         Some(Duration::from_millis(200))
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_without_an_alternative_is_tried_again_soon_however_often_it_failed() {
+    let net = Net::default();
+    net.set_down(&["a:1"]);
+    let balancer = balancer(&net, &["a:1"], 10);
+    for _ in 0..9 {
+        assert_eq!(reason(&balancer).await, "ENDPOINT_UNREACHABLE");
+        let error = balancer.lease().await.err().unwrap();
+        assert_eq!(error.retry_delay(), Some(Duration::from_millis(100)));
+        advance(Duration::from_millis(100)).await;
+    }
+    net.set_down(&[]);
+    assert_eq!(balancer.lease().await.unwrap().address(), "a:1");
 }
 
 #[tokio::test(start_paused = true)]
