@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use rustix::fs::FallocateFlags;
+
 /// Folders and names.
 pub trait Disk: Send + Sync {
     /// Makes the folder and its parents.
@@ -38,10 +40,20 @@ pub trait DiskFile: Send + Sync {
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()>;
     /// Writes all of `bytes` at `offset`.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
-    /// Cuts the file.
+    /// Cuts the file, and gives back whatever room was set aside beyond.
     fn truncate(&self, size: u64) -> io::Result<()>;
+    /// Sets room aside for the bytes `from` to `end`, so that writing them cannot fail for want of it. The size stays.
+    ///
+    /// # Errors
+    /// One that [`is_full`]; `Unsupported` where the file system sets nothing aside.
+    fn allocate(&self, from: u64, end: u64) -> io::Result<()>;
     /// Makes the content and the size durable.
     fn sync(&self) -> io::Result<()>;
+}
+
+/// Whether an error says that there is no room: nothing is broken, and there may be room later.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// The disk of this machine.
@@ -110,6 +122,12 @@ impl DiskFile for File {
 
     fn truncate(&self, size: u64) -> io::Result<()> {
         self.set_len(size)
+    }
+
+    fn allocate(&self, from: u64, end: u64) -> io::Result<()> {
+        let length = end.saturating_sub(from);
+        let deed = || rustix::fs::fallocate(self, FallocateFlags::KEEP_SIZE, from, length);
+        Ok(rustix::io::retry_on_intr(deed)?)
     }
 
     fn sync(&self) -> io::Result<()> {

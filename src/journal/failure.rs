@@ -3,7 +3,11 @@
 use std::io;
 use std::path::Path;
 
+use super::disk::is_full;
 use crate::error::{Error, Result};
+
+/// The reason of an error that says: nothing was written, since there is no room for it now.
+pub const DISK_FULL: &str = "DISK_FULL";
 
 /// Damage: bytes that were durable once and are not what was written.
 pub(super) fn damaged(path: &Path, offset: u64, why: &str) -> Error {
@@ -22,7 +26,11 @@ impl<T> Explain<T> for io::Result<T> {
     fn explain(self, deed: &str, path: &Path) -> Result<T> {
         self.map_err(|error| {
             let message = format!("cannot {deed} {}: {error}", path.display());
-            Error::internal("JOURNAL_IO", message).with("file", path.display())
+            let error = match is_full(&error) {
+                true => Error::exhausted(DISK_FULL, message),
+                false => Error::internal("JOURNAL_IO", message),
+            };
+            error.with("file", path.display())
         })
     }
 }

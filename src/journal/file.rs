@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! lock                          held while the journal is open
-//! meta                          random id, epoch
+//! meta                          random id, epoch, lower bounds of how far the journal has come
 //! 00000000000000000001.segment  batches, from sequence 1
 //! 00000000000000004711.segment  …
 //! 00000000000000004000.snapshot
@@ -14,16 +14,23 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
-use super::batch::{self, Chain};
-use super::disk::{Disk, DiskFile, RealDisk};
-use super::failure::Explain;
+use super::batch;
+use super::disk::{Disk, DiskFile, RealDisk, is_full};
+use super::failure::{Explain, damaged};
+use super::history::History;
 use super::meta::{self, Meta};
 use super::reader::{FileReader, SegmentIndex};
-use super::recovery::{self, Recovery, Walk};
+use super::recovery::{self, Expected, Recovery, Walk};
+use super::snapshot::{self, FileSnapshots};
 use super::tail::Tail;
-use super::{Journal, JournalReader, Verified, segment, snapshot};
+use super::writer::{self, Writer, poisoned};
+use super::{Journal, JournalReader, Snapshots, Verified, segment};
 use crate::error::{Error, Result};
 use crate::time::Chance;
+
+/// Epochs grow by a random step up to this: a journal restored from an old copy goes on under other epochs than the life
+/// that it has forgotten, and ids made of them are not made twice.
+const MAX_EPOCH_STEP: u64 = 4_096;
 
 /// The bounds of a [`FileJournal`], and what it stands on.
 #[derive(Clone)]
@@ -36,6 +43,9 @@ pub struct FileJournalOptions {
     pub tail_records: usize,
     /// The newest records kept in memory for readers, by bytes. Default 16 MiB.
     pub tail_bytes: usize,
+    /// Room that is kept for what must be written even when the disk is full; ordinary records are refused before they
+    /// use it ([`Journal::has_room`]). Default 4 MiB; 0 keeps none.
+    pub reserve_bytes: u64,
     /// The disk.
     pub disk: Arc<dyn Disk>,
     /// Where a new journal's id comes from.
@@ -49,6 +59,7 @@ impl Default for FileJournalOptions {
             max_batch_bytes: 16 * 1024 * 1024,
             tail_records: 65_536,
             tail_bytes: 16 * 1024 * 1024,
+            reserve_bytes: 4 * 1024 * 1024,
             disk: Arc::new(RealDisk),
             chance: Chance::from_entropy(),
         }
@@ -58,70 +69,112 @@ impl Default for FileJournalOptions {
 /// A [`Journal`] of segment files.
 pub struct FileJournal {
     shared: Arc<Shared>,
+    snapshots: Arc<FileSnapshots>,
+    unread: Vec<u64>,
 }
 
 /// What outlives a caller who stops waiting: a write that has begun ends, and then the lock may go.
 struct Shared {
     folder: PathBuf,
     disk: Arc<dyn Disk>,
-    meta: Meta,
+    expected: Expected,
     max_batch_bytes: u64,
     reader: Arc<FileReader>,
     writer: Mutex<Writer>,
     _lock: Box<dyn Send + Sync>,
 }
 
-struct Writer {
-    segment_bytes: u64,
-    /// The open segment; none before the first record.
-    file: Option<Box<dyn DiskFile>>,
-    path: PathBuf,
-    end: u64,
-    next: u64,
-    chain: Chain,
-    poisoned: bool,
-}
-
 impl FileJournal {
-    /// Opens the journal in `folder`, made if absent: takes the lock, begins a new epoch, verifies everything, and cuts
-    /// an incomplete last batch. Reads every segment, so call it where blocking is allowed.
+    /// Opens the journal in `folder`, made if absent: takes the lock, begins a new epoch, verifies what follows the newest
+    /// intact snapshot ([`FileJournal::history`] the rest), and cuts an incomplete last batch. Reads files, so call it
+    /// where blocking is allowed.
     ///
     /// # Errors
     /// `UNAVAILABLE / JOURNAL_LOCKED` while another has it; `INTERNAL / JOURNAL_DAMAGED` naming file and offset;
-    /// `INTERNAL / JOURNAL_IO`.
+    /// `INTERNAL / JOURNAL_IO`; `EXHAUSTED / DISK_FULL`.
     pub fn open(folder: &Path, options: FileJournalOptions) -> Result<(FileJournal, Recovery)> {
         let disk = Arc::clone(&options.disk);
         disk.create_folder(folder).explain("create", folder)?;
         let lock = take_lock(&*disk, folder)?;
         let firsts = tidy(&*disk, folder)?;
-        let meta = begin_epoch(&*disk, folder, &options.chance, &firsts)?;
-        let walk = recovery::walk(&*disk, folder, &firsts, meta.id, meta.epoch - 1)?;
+        let mut meta = begin_epoch(&*disk, folder, &options.chance, &firsts)?;
+        let before = Expected {
+            id: meta.id,
+            epoch: meta.epoch - 1,
+        };
+        let (walk, start) = from_newest_snapshot(&*disk, folder, &firsts, before)?;
+        check_bounds(&walk, folder, &meta)?;
         let recovery = cut(&*disk, &walk)?;
-        let (file, path, end) = match walk.segments.last() {
-            Some(last) => (Some(open_end(&*disk, folder, last)?), last.path.clone(), last.end),
-            None => (None, folder.to_path_buf(), 0),
+        let end = open_end(&*disk, folder, &meta, &walk, options.reserve_bytes)?;
+        let known = meta;
+        meta.floor = walk.next - 1;
+        meta.segment = end.index.first;
+        if meta != known {
+            writer::note(&meta, &*disk, folder)?;
+        }
+        let mut segments = walk.segments;
+        if segments.is_empty() {
+            segments.push(end.index.clone());
+        }
+        let unread = match start {
+            0 => Vec::new(),
+            _ => firsts[..=start].to_vec(),
         };
         let tail = Tail::new(walk.next, options.tail_records, options.tail_bytes);
-        let reader = FileReader::new(Arc::clone(&disk), walk.segments, walk.next - 1, tail);
+        let reader = Arc::new(FileReader::new(Arc::clone(&disk), segments, walk.next - 1, tail));
         let writer = Writer {
+            disk: Arc::clone(&disk),
+            folder: folder.to_path_buf(),
+            reader: Arc::clone(&reader),
+            meta,
             segment_bytes: options.segment_bytes,
-            file,
-            path,
-            end,
+            reserve_bytes: options.reserve_bytes,
+            file: end.file,
+            path: end.index.path,
+            end: end.index.end,
+            allocated: end.allocated,
             next: walk.next,
             chain: walk.chain,
             poisoned: false,
         };
-        let shared = Arc::new(Shared {
+        let snapshots = FileSnapshots {
+            disk: Arc::clone(&disk),
+            folder: folder.to_path_buf(),
+            id: meta.id,
+            epoch: meta.epoch,
+            reader: Arc::clone(&reader),
+            writing: Mutex::new(()),
+        };
+        let shared = Shared {
             folder: folder.to_path_buf(),
             disk,
-            meta,
+            expected: Expected {
+                id: meta.id,
+                epoch: meta.epoch,
+            },
             max_batch_bytes: options.max_batch_bytes.min(u64::from(u32::MAX)),
-            reader: Arc::new(reader),
+            reader,
             writer: Mutex::new(writer),
             _lock: lock,
-        });
-        Ok((FileJournal { shared }, recovery))
+        };
+        let journal = FileJournal {
+            shared: Arc::new(shared),
+            snapshots: Arc::new(snapshots),
+            unread,
+        };
+        Ok((journal, recovery))
+    }
+
+    /// What the opening has not read, since a snapshot stands for it; none when it has read everything.
+    pub fn history(&self) -> Option<History> {
+        let shared = &self.shared;
+        (!self.unread.is_empty()).then(|| History {
+            disk: Arc::clone(&shared.disk),
+            folder: shared.folder.clone(),
+            expected: shared.expected,
+            firsts: self.unread.clone(),
+            reader: Arc::clone(&shared.reader),
+        })
     }
 }
 
@@ -155,16 +208,76 @@ fn begin_epoch(disk: &dyn Disk, folder: &Path, chance: &Chance, firsts: &[u64]) 
     let meta = if is_new {
         let mut id = [0; 16];
         chance.fill(&mut id);
-        Meta { id, epoch: 1 }
+        Meta {
+            id,
+            epoch: 1,
+            segment: 0,
+            floor: 0,
+        }
     } else {
         let last = Meta::read(disk, folder)?;
         Meta {
-            epoch: last.epoch + 1,
+            epoch: last.epoch + 1 + chance.below(MAX_EPOCH_STEP),
             ..last
         }
     };
-    meta.write(disk, folder)?;
+    let written = match (meta.write(disk, folder), firsts.last()) {
+        (Err(error), Some(&last)) if is_full(&error) => {
+            // The last owner's reserve stands beyond the end of its segment: it is asked for again below.
+            let path = segment::path(folder, last);
+            let file = disk.open(&path).explain("open", &path)?;
+            let size = file.size().explain("read", &path)?;
+            file.truncate(size).explain("trim", &path)?;
+            meta.write(disk, folder)
+        }
+        (written, _) => written,
+    };
+    written.explain("write", &meta::path(folder))?;
     Ok(meta)
+}
+
+/// Reads the segments from the newest snapshot on that is intact and of this history; all of them without one. Answers also
+/// the number of segments that were not read.
+fn from_newest_snapshot(disk: &dyn Disk, folder: &Path, firsts: &[u64], expected: Expected) -> Result<(Walk, usize)> {
+    for sequence in snapshot::list(disk, folder)?.into_iter().rev() {
+        let Some((chain, _)) = snapshot::read(disk, folder, expected.id, sequence)? else {
+            continue;
+        };
+        let start = firsts.partition_point(|&first| first <= sequence).saturating_sub(1);
+        let walk = recovery::walk(disk, folder, firsts, expected, start, Some(sequence))?;
+        // Only what was durable is in a snapshot.
+        check_durable(&walk, folder, sequence)?;
+        if walk.marked == Some(chain) {
+            return Ok((walk, start));
+        }
+        tracing::warn!(sequence, "snapshot is of another history and is not used");
+    }
+    Ok((recovery::walk(disk, folder, firsts, expected, 0, None)?, 0))
+}
+
+/// Refuses a journal that ends before what is known to have been durable: its end is lost, and what is left looks intact.
+fn check_bounds(walk: &Walk, folder: &Path, meta: &Meta) -> Result<()> {
+    let last = walk.segments.last().map_or(0, |segment| segment.first);
+    if last < meta.segment {
+        return Err(damaged(
+            &segment::path(folder, meta.segment),
+            0,
+            "the segment is missing",
+        ));
+    }
+    check_durable(walk, folder, meta.floor)
+}
+
+fn check_durable(walk: &Walk, folder: &Path, sequence: u64) -> Result<()> {
+    if walk.next > sequence {
+        return Ok(());
+    }
+    let (path, end) = walk.end(folder);
+    let why = format!(
+        "records up to {sequence} were durable, and those from {} on are missing",
+        walk.next
+    );
+    Err(damaged(&path, end, &why))
 }
 
 fn cut(disk: &dyn Disk, walk: &Walk) -> Result<Recovery> {
@@ -182,13 +295,47 @@ fn cut(disk: &dyn Disk, walk: &Walk) -> Result<Recovery> {
     Ok(recovery)
 }
 
-/// Opens the last segment for appending. What was read is durable from here on: a killed process may have left its last
-/// batch in the page cache only.
-fn open_end(disk: &dyn Disk, folder: &Path, last: &SegmentIndex) -> Result<Box<dyn DiskFile>> {
+/// Where appending goes on.
+struct End {
+    file: Box<dyn DiskFile>,
+    index: SegmentIndex,
+    allocated: u64,
+}
+
+/// Opens the last segment for appending, or makes the first. What was read is durable from here on: a killed process may
+/// have left its last batch in the page cache only.
+fn open_end(disk: &dyn Disk, folder: &Path, meta: &Meta, walk: &Walk, reserve: u64) -> Result<End> {
+    let Some(last) = walk.segments.last() else {
+        let path = segment::path(folder, walk.next);
+        let made = segment::create(disk, folder, meta.id, walk.next, walk.chain, reserve);
+        let (file, allocated) = made.explain("create", &path)?;
+        return Ok(End {
+            file,
+            index: SegmentIndex::new(path, walk.next),
+            allocated,
+        });
+    };
     let file = disk.open(&last.path).explain("open", &last.path)?;
     file.sync().explain("sync", &last.path)?;
     disk.sync_folder(folder).explain("sync", folder)?;
-    Ok(file)
+    // As much of the reserve as there is room for: on a full disk, what its last owner had of it.
+    let mut allocated = last.end;
+    let mut wanted = reserve;
+    while wanted > 0 {
+        match segment::set_aside(&*file, last.end, last.end + wanted) {
+            Ok(reached) => {
+                allocated = reached;
+                break;
+            }
+            Err(error) if is_full(&error) => wanted /= 2,
+            Err(error) => return Err(error).explain("set room aside in", &last.path),
+        }
+    }
+    Ok(End {
+        file,
+        index: last.clone(),
+        allocated,
+    })
 }
 
 impl Shared {
@@ -198,89 +345,17 @@ impl Shared {
             let message = format!("a batch of {} records and {size} bytes", records.len());
             return Err(Error::invalid("JOURNAL_BATCH", message).with("max_bytes", self.max_batch_bytes));
         }
-        let mut writer = self.writer.lock();
-        if writer.poisoned {
-            return Err(poisoned("an earlier write or sync failed"));
-        }
-        // Whatever happens between here and the end leaves the disk in doubt.
-        writer.poisoned = true;
-        let first = writer.next;
-        let (bytes, chain) = batch::encode(&records, first, self.meta.epoch, writer.chain);
-        let offset = self.write(&mut writer, &bytes).map_err(|error| match error.reason() {
-            "JOURNAL_SUPERSEDED" => error,
-            _ => poisoned(error.message()),
-        })?;
-        writer.end = offset + size;
-        writer.next += records.len() as u64;
-        writer.chain = chain;
-        writer.poisoned = false;
-        self.reader.publish(first, offset, writer.end, records);
-        Ok(first)
-    }
-
-    /// Refuses a writer whose lock was lost and whose journal somebody else has opened since.
-    ///
-    /// The lock is the fence: while it is held nobody opens the journal. This notices a lock that did not hold, because its
-    /// file was removed or the folder is shared between machines.
-    fn check_epoch(&self) -> Result<()> {
-        let epoch = Meta::read(&*self.disk, &self.folder)?.epoch;
-        if epoch == self.meta.epoch {
-            return Ok(());
-        }
-        let message = format!(
-            "the journal was opened under epoch {epoch}, this writer's is {}",
-            self.meta.epoch
-        );
-        Err(Error::internal("JOURNAL_SUPERSEDED", message))
-    }
-
-    /// One write and one sync; a new segment before it if this one is full. Answers where the batch begins.
-    fn write(&self, writer: &mut Writer, bytes: &[u8]) -> Result<u64> {
-        self.check_epoch()?;
-        let is_full = writer.end > segment::HEADER && writer.end + bytes.len() as u64 > writer.segment_bytes;
-        let open = if is_full { None } else { writer.file.take() };
-        let file = match open {
-            Some(file) => file,
-            None => {
-                let first = writer.next;
-                let file = segment::create(&*self.disk, &self.folder, self.meta.id, first, writer.chain)?;
-                writer.path = segment::path(&self.folder, first);
-                writer.end = segment::HEADER;
-                self.reader.began_segment(SegmentIndex::new(writer.path.clone(), first));
-                file
-            }
-        };
-        file.write_at(bytes, writer.end).explain("write", &writer.path)?;
-        file.sync().explain("sync", &writer.path)?;
-        // An owner who began since has not read this batch: it must not be acknowledged.
-        self.check_epoch()?;
-        writer.file = Some(file);
-        Ok(writer.end)
-    }
-
-    fn snapshot(&self, sequence: u64, state: &[u8]) -> Result<()> {
-        let last = self.reader.last_durable();
-        if sequence > last {
-            let message = format!("a snapshot at {sequence} of a journal that ends at {last}");
-            return Err(Error::invalid("JOURNAL_SEQUENCE", message));
-        }
-        self.check_epoch()?;
-        snapshot::write(&*self.disk, &self.folder, self.meta.id, sequence, state)
+        self.writer.lock().append(records, size)
     }
 
     fn verify(&self) -> Result<Verified> {
         // Nothing is written meanwhile.
         let writer = self.writer.lock();
         let firsts = self.reader.segment_firsts();
-        let walk = recovery::walk(&*self.disk, &self.folder, &firsts, self.meta.id, self.meta.epoch)?;
+        let walk = recovery::walk(&*self.disk, &self.folder, &firsts, self.expected, 0, None)?;
         if walk.next < writer.next {
-            let path = walk.segments.last().map_or(&self.folder, |segment| &segment.path);
-            let end = walk.incomplete.map_or(0, |(offset, _)| offset);
-            return Err(super::failure::damaged(
-                path,
-                end,
-                "records that were durable are missing",
-            ));
+            let (path, end) = walk.end(&self.folder);
+            return Err(damaged(&path, end, "records that were durable are missing"));
         }
         Ok(Verified {
             last_sequence: walk.next - 1,
@@ -288,10 +363,6 @@ impl Shared {
             bytes: walk.bytes,
         })
     }
-}
-
-fn poisoned(why: &str) -> Error {
-    Error::internal("JOURNAL_POISONED", format!("the journal takes no more records: {why}"))
 }
 
 /// Runs what blocks outside the async threads.
@@ -315,12 +386,21 @@ impl Journal for FileJournal {
         blocking(&self.shared, move |shared| shared.append(records)).await
     }
 
+    async fn has_room(&mut self, bytes: u64) -> Result<bool> {
+        // Most often the room is there already, and nobody has to wait for a thread.
+        let known = self.shared.writer.try_lock().map(|writer| writer.owns(bytes));
+        match known {
+            Some(true) => Ok(true),
+            Some(false) | None => blocking(&self.shared, move |shared| shared.writer.lock().has_room(bytes)).await,
+        }
+    }
+
     fn id(&self) -> [u8; 16] {
-        self.shared.meta.id
+        self.shared.expected.id
     }
 
     fn epoch(&self) -> u64 {
-        self.shared.meta.epoch
+        self.shared.expected.epoch
     }
 
     fn next_sequence(&self) -> u64 {
@@ -331,14 +411,8 @@ impl Journal for FileJournal {
         Arc::clone(&self.shared.reader) as Arc<dyn JournalReader>
     }
 
-    async fn snapshot(&mut self, sequence: u64, state: Vec<u8>) -> Result<()> {
-        blocking(&self.shared, move |shared| shared.snapshot(sequence, &state)).await
-    }
-
-    fn latest_snapshot(&self) -> Result<Option<(u64, Vec<u8>)>> {
-        let shared = &self.shared;
-        let last = shared.reader.last_durable();
-        snapshot::latest(&*shared.disk, &shared.folder, shared.meta.id, last)
+    fn snapshots(&self) -> Option<Arc<dyn Snapshots>> {
+        Some(Arc::clone(&self.snapshots) as Arc<dyn Snapshots>)
     }
 
     async fn verify(&self) -> Result<Verified> {

@@ -8,6 +8,7 @@ mod batch;
 mod disk;
 mod failure;
 mod file;
+mod history;
 mod meta;
 mod reader;
 mod recovery;
@@ -16,9 +17,12 @@ mod snapshot;
 mod tail;
 #[doc(hidden)]
 pub mod testing;
+mod writer;
 
 pub use disk::{Disk, DiskFile, RealDisk};
+pub use failure::DISK_FULL;
 pub use file::{FileJournal, FileJournalOptions};
+pub use history::History;
 pub use recovery::Recovery;
 
 use std::sync::Arc;
@@ -48,8 +52,19 @@ pub trait Journal: Send + Sync {
     /// `INTERNAL / JOURNAL_POISONED` once a write or a sync has failed: what the disk holds is then unknown, and every
     /// later append fails the same way. The owner ends and recovers by opening the journal again.
     /// `INTERNAL / JOURNAL_SUPERSEDED` when somebody else has opened the journal since: nothing is acknowledged.
-    /// `INVALID / JOURNAL_BATCH` for an empty or oversized batch, of which nothing is written.
+    /// `INVALID / JOURNAL_BATCH` for an empty or oversized batch, and `EXHAUSTED / DISK_FULL` when even the reserve is used
+    /// up: nothing of it is written.
     async fn append(&mut self, records: Vec<Vec<u8>>) -> Result<u64>;
+
+    /// Whether `bytes` of ordinary records may be appended next. Asks the disk for room, and keeps the reserve out of it:
+    /// that is for what must be written even when the disk is full. Whoever appends ordinary records asks first, before
+    /// anything is decided.
+    ///
+    /// # Errors
+    /// As [`Journal::append`], when the disk fails otherwise.
+    async fn has_room(&mut self, _bytes: u64) -> Result<bool> {
+        Ok(true)
+    }
 
     /// Random, made with the journal; it never changes.
     fn id(&self) -> [u8; 16];
@@ -63,14 +78,41 @@ pub trait Journal: Send + Sync {
     /// The reading end: durable records only.
     fn reader(&self) -> Arc<dyn JournalReader>;
 
-    /// Keeps `state` as what the records up to and including `sequence` add up to. The last two snapshots are kept.
-    async fn snapshot(&mut self, sequence: u64, state: Vec<u8>) -> Result<()>;
-
-    /// The newest snapshot that is intact.
-    fn latest_snapshot(&self) -> Result<Option<(u64, Vec<u8>)>>;
+    /// Where snapshots are kept; none where it keeps none.
+    fn snapshots(&self) -> Option<Arc<dyn Snapshots>> {
+        None
+    }
 
     /// Reads everything and checks every checksum and the chain.
     async fn verify(&self) -> Result<Verified>;
+}
+
+/// What the records up to a sequence add up to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The sequence of the last record in it.
+    pub sequence: u64,
+    /// The state, in the owner's own encoding.
+    pub state: Vec<u8>,
+}
+
+/// The snapshots of a journal. They save reading, and nothing depends on them: the records stay. Both verbs read or write
+/// files: call them where blocking is allowed.
+pub trait Snapshots: Send + Sync {
+    /// Keeps `state` as what the records up to and including `sequence` add up to. The last two snapshots are kept.
+    ///
+    /// # Errors
+    /// `INVALID / JOURNAL_SEQUENCE` where no durable batch ends; `INTERNAL / JOURNAL_SUPERSEDED`; `EXHAUSTED / DISK_FULL`; `INTERNAL / JOURNAL_IO`. The
+    /// journal itself is none the worse.
+    fn write(&self, sequence: u64, state: &[u8]) -> Result<()>;
+
+    /// The newest snapshot, at or before a sequence, that is intact and of this journal's history.
+    fn newest(&self, at_most: u64) -> Result<Option<Snapshot>>;
+
+    /// Whether a call may take long, so that it is made outside the async threads: see [`Disk::blocks`].
+    fn blocks(&self) -> bool {
+        true
+    }
 }
 
 /// The reading end of a journal: durable records only, from any number of tasks.

@@ -8,7 +8,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
 use super::JournalReader;
-use super::batch::{self, Header};
+use super::batch::{self, Chain, Header};
 use super::disk::{Disk, DiskFile};
 use super::failure::{Explain, damaged};
 use super::segment;
@@ -39,6 +39,14 @@ impl SegmentIndex {
             first,
             end: segment::HEADER,
             entries: Vec::new(),
+        }
+    }
+
+    /// A segment that nobody has read yet: it is searched from its beginning until [`FileReader::indexed`].
+    pub(super) fn unread(path: PathBuf, first: u64, end: u64) -> SegmentIndex {
+        SegmentIndex {
+            end,
+            ..SegmentIndex::new(path, first)
         }
     }
 
@@ -103,6 +111,32 @@ impl FileReader {
         self.durable.send_replace(last);
     }
 
+    /// Takes over what reading a segment has found.
+    pub(super) fn indexed(&self, index: SegmentIndex) {
+        let mut segments = self.segments.write();
+        if let Some(known) = segments.iter_mut().find(|known| known.first == index.first) {
+            *known = index;
+        }
+    }
+
+    /// The chain value after the batch that ends with this sequence; none when no batch ends there.
+    pub(super) fn chain_at(&self, sequence: u64) -> Result<Option<Chain>> {
+        let Some(segment) = self.segment_of(sequence) else {
+            return Ok(None);
+        };
+        let file = self.file(&segment)?;
+        let mut offset = segment.offset_before(sequence);
+        while offset < segment.end {
+            let header = read_header(&*file, &segment, offset)?;
+            if header.next() > sequence {
+                let whole = read_batch(&*file, &segment, &header, offset)?;
+                return Ok((header.next() == sequence + 1).then(|| batch::chain_of(&whole)));
+            }
+            offset += header.size();
+        }
+        Ok(None)
+    }
+
     fn read_files(&self, from: u64, max: usize) -> Result<Vec<(u64, Vec<u8>)>> {
         let mut found = Vec::new();
         let mut bytes = 0;
@@ -135,13 +169,9 @@ impl FileReader {
         let file = self.file(segment)?;
         let mut offset = segment.offset_before(from);
         while offset < segment.end && found.len() < max && *bytes < MAX_ANSWER {
-            let mut head = [0; batch::HEADER];
-            file.read_at(&mut head, offset).explain("read", &segment.path)?;
-            let header = Header::decode(&head).map_err(|why| damaged(&segment.path, offset, why))?;
+            let header = read_header(&*file, segment, offset)?;
             if header.next() > from {
-                let mut whole = vec![0; header.size() as usize];
-                file.read_at(&mut whole, offset).explain("read", &segment.path)?;
-                batch::check(&header, &whole).map_err(|why| damaged(&segment.path, offset, why))?;
+                let whole = read_batch(&*file, segment, &header, offset)?;
                 let wanted = batch::records(&header, &whole).filter(|(sequence, _)| *sequence >= from);
                 for (sequence, record) in wanted.take(max - found.len()) {
                     *bytes += record.len();
@@ -166,6 +196,25 @@ impl FileReader {
         files.insert(segment.first, Arc::clone(&file));
         Ok(file)
     }
+}
+
+fn read_header(file: &dyn DiskFile, segment: &SegmentIndex, offset: u64) -> Result<Header> {
+    let mut head = [0; batch::HEADER];
+    if offset + batch::HEADER as u64 > segment.end {
+        return Err(damaged(&segment.path, offset, "the file ends within a batch header"));
+    }
+    file.read_at(&mut head, offset).explain("read", &segment.path)?;
+    Header::decode(&head).map_err(|why| damaged(&segment.path, offset, why))
+}
+
+fn read_batch(file: &dyn DiskFile, segment: &SegmentIndex, header: &Header, offset: u64) -> Result<Vec<u8>> {
+    if offset + header.size() > segment.end {
+        return Err(damaged(&segment.path, offset, "the file ends within a batch"));
+    }
+    let mut whole = vec![0; header.size() as usize];
+    file.read_at(&mut whole, offset).explain("read", &segment.path)?;
+    batch::check(header, &whole).map_err(|why| damaged(&segment.path, offset, why))?;
+    Ok(whole)
 }
 
 impl JournalReader for FileReader {

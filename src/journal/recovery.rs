@@ -12,7 +12,7 @@ use super::disk::Disk;
 use super::failure::damaged;
 use super::reader::SegmentIndex;
 use super::segment;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The unit that a disk writes whole or not at all.
 const SECTOR: u64 = 512;
@@ -38,35 +38,102 @@ pub(super) struct Walk {
     pub(super) bytes: u64,
     /// Where the incomplete last batch begins in the last segment, and its bytes.
     pub(super) incomplete: Option<(u64, u64)>,
+    /// The chain value at the mark, once a batch has ended there.
+    pub(super) marked: Option<Chain>,
+    mark: Option<u64>,
     epoch: u64,
 }
 
-/// Reads and checks every segment. `epoch` is the highest that a batch may carry.
-pub(super) fn walk(disk: &dyn Disk, folder: &Path, firsts: &[u64], id: [u8; 16], epoch: u64) -> Result<Walk> {
-    let mut walk = Walk {
-        segments: Vec::with_capacity(firsts.len()),
-        next: 1,
-        chain: batch::GENESIS,
-        batches: 0,
-        bytes: 0,
-        incomplete: None,
-        epoch: 0,
-    };
-    for (index, &first) in firsts.iter().enumerate() {
+/// What a walk holds the segments against.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Expected {
+    pub(super) id: [u8; 16],
+    /// The highest epoch that a batch may carry.
+    pub(super) epoch: u64,
+}
+
+/// Reads and checks the segments from the nth on; of those before it only that they are there. The chain value that the
+/// nth one follows is taken from its header: [`super::History`] checks the rest.
+///
+/// With a `mark`, notes the chain value after the batch that ends with this sequence.
+pub(super) fn walk(
+    disk: &dyn Disk,
+    folder: &Path,
+    firsts: &[u64],
+    expected: Expected,
+    start: usize,
+    mark: Option<u64>,
+) -> Result<Walk> {
+    let mut walk = Walk::new(mark);
+    for (index, &first) in firsts.iter().enumerate().take(start) {
         let path = segment::path(folder, first);
-        if first != walk.next {
-            let why = format!("records from sequence {} on are missing before it", walk.next);
-            return Err(damaged(&path, 0, &why));
-        }
-        let bytes = segment::read_whole(disk, &path)?;
-        segment::check_header(&path, &bytes, id, first, walk.chain)?;
+        let (header, size) = segment::read_header(disk, &path)?;
+        segment::check_header(&path, &header, expected.id, first, None)?;
+        walk.next = firsts.get(index + 1).copied().unwrap_or(first);
+        walk.segments.push(SegmentIndex::unread(path, first, size));
+    }
+    if start > 0 && firsts.first() != Some(&1) {
+        return Err(missing(folder, firsts, 1));
+    }
+    for (index, &first) in firsts.iter().enumerate().skip(start) {
+        let previous = (start == 0 || index > start).then_some(walk.chain);
         let is_last = index + 1 == firsts.len();
-        walk.segment(path, &bytes, epoch, is_last)?;
+        walk.follow(disk, folder, first, expected, previous, is_last)?;
     }
     Ok(walk)
 }
 
+fn missing(folder: &Path, firsts: &[u64], from: u64) -> Error {
+    let path = segment::path(folder, firsts.first().copied().unwrap_or(from));
+    damaged(
+        &path,
+        0,
+        &format!("records from sequence {from} on are missing before it"),
+    )
+}
+
 impl Walk {
+    pub(super) fn new(mark: Option<u64>) -> Walk {
+        Walk {
+            segments: Vec::new(),
+            next: 1,
+            chain: batch::GENESIS,
+            batches: 0,
+            bytes: 0,
+            incomplete: None,
+            marked: None,
+            mark,
+            epoch: 0,
+        }
+    }
+
+    /// Reads and checks one more segment.
+    pub(super) fn follow(
+        &mut self,
+        disk: &dyn Disk,
+        folder: &Path,
+        first: u64,
+        expected: Expected,
+        previous: Option<Chain>,
+        is_last: bool,
+    ) -> Result<()> {
+        let path = segment::path(folder, first);
+        if first != self.next {
+            return Err(missing(folder, &[first], self.next));
+        }
+        let bytes = segment::read_whole(disk, &path)?;
+        self.chain = segment::check_header(&path, &bytes, expected.id, first, previous)?;
+        self.segment(path, &bytes, expected.epoch, is_last)
+    }
+
+    /// Where the last segment ends, for whoever names a place.
+    pub(super) fn end(&self, folder: &Path) -> (PathBuf, u64) {
+        match self.segments.last() {
+            Some(last) => (last.path.clone(), last.end),
+            None => (segment::path(folder, 1), 0),
+        }
+    }
+
     fn segment(&mut self, path: PathBuf, bytes: &[u8], max_epoch: u64, is_last: bool) -> Result<()> {
         let mut index = SegmentIndex::new(path, self.next);
         let mut offset = segment::HEADER;
@@ -109,6 +176,9 @@ impl Walk {
         }
         self.next = header.next();
         self.chain = batch::chain_of(whole);
+        if self.mark == Some(self.next - 1) {
+            self.marked = Some(self.chain);
+        }
         self.epoch = header.epoch;
         self.batches += 1;
         Ok(BatchSize {

@@ -9,9 +9,10 @@
 //! batches   …
 //! ```
 
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::batch::Chain;
+use super::batch::{self, Chain};
 use super::disk::{Disk, DiskFile};
 use super::failure::{Explain, damaged};
 use crate::error::Result;
@@ -35,14 +36,16 @@ pub(super) fn parse_name(name: &str) -> Option<u64> {
     digits.parse().ok()
 }
 
-/// Makes a segment, durable with its name. It appears whole or not at all.
+/// Makes a segment with `room` set aside in it, durable with its name. It appears whole or not at all. Answers up to where
+/// it owns its room.
 pub(super) fn create(
     disk: &dyn Disk,
     folder: &Path,
     id: [u8; 16],
     first: u64,
     previous: Chain,
-) -> Result<Box<dyn DiskFile>> {
+    room: u64,
+) -> io::Result<(Box<dyn DiskFile>, u64)> {
     let mut header = Vec::with_capacity(HEADER as usize);
     header.extend_from_slice(&MAGIC);
     header.extend_from_slice(&id);
@@ -50,12 +53,49 @@ pub(super) fn create(
     header.extend_from_slice(&previous);
     header.extend_from_slice(&crc32c::crc32c(&header).to_le_bytes());
     let path = path(folder, first);
-    write_whole(disk, folder, &path, &header)?;
-    disk.open(&path).explain("open", &path)
+    let mut allocated = HEADER;
+    write_whole(disk, folder, &path, |file| {
+        if room > 0 {
+            allocated = set_aside(file, 0, HEADER + room)?;
+        }
+        file.write_at(&header, 0)?;
+        file.sync()
+    })?;
+    Ok((disk.open(&path)?, allocated))
+}
+
+/// Sets room aside and answers up to where it reaches: without end where the file system sets nothing aside, since there
+/// is no use in asking again.
+pub(super) fn set_aside(file: &dyn DiskFile, from: u64, end: u64) -> io::Result<u64> {
+    match file.allocate(from, end) {
+        Ok(()) => Ok(end),
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+            tracing::warn!("the file system sets no room aside: a full disk will end this journal");
+            Ok(u64::MAX)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The header of a segment, as it stands in the file.
+pub(super) fn read_header(disk: &dyn Disk, path: &Path) -> Result<(Vec<u8>, u64)> {
+    let file = disk.open(path).explain("open", path)?;
+    let size = file.size().explain("read", path)?;
+    let mut bytes = vec![0; size.min(HEADER) as usize];
+    file.read_at(&mut bytes, 0).explain("read", path)?;
+    Ok((bytes, size))
 }
 
 /// Checks a segment's header against what must be in it.
-pub(super) fn check_header(path: &Path, bytes: &[u8], id: [u8; 16], first: u64, previous: Chain) -> Result<()> {
+///
+/// Answers the chain value that it follows; with `previous` given, it has to be that one.
+pub(super) fn check_header(
+    path: &Path,
+    bytes: &[u8],
+    id: [u8; 16],
+    first: u64,
+    previous: Option<Chain>,
+) -> Result<Chain> {
     let Some(header) = bytes.get(..HEADER as usize) else {
         return Err(damaged(path, 0, "the file ends within its header"));
     };
@@ -69,22 +109,35 @@ pub(super) fn check_header(path: &Path, bytes: &[u8], id: [u8; 16], first: u64, 
     if body[24..32] != first.to_le_bytes() {
         return Err(damaged(path, 0, "the segment begins with another sequence"));
     }
-    if body[32..48] != previous {
+    let mut follows = batch::GENESIS;
+    follows.copy_from_slice(&body[32..48]);
+    if previous.is_some_and(|previous| previous != follows) {
         return Err(damaged(path, 0, "the segment does not follow the one before"));
     }
-    Ok(())
+    Ok(follows)
 }
 
-/// Replaces a file as a whole: written beside, synced, renamed, and the name synced.
-pub(super) fn write_whole(disk: &dyn Disk, folder: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
+/// Replaces a file as a whole: written beside by `write`, which syncs it, then renamed, and the name synced. Leaves nothing
+/// behind when there is no room.
+pub(super) fn write_whole(
+    disk: &dyn Disk,
+    folder: &Path,
+    path: &Path,
+    write: impl FnOnce(&dyn DiskFile) -> io::Result<()>,
+) -> io::Result<()> {
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(UNFINISHED);
     let unfinished = PathBuf::from(unfinished);
-    let file = disk.create(&unfinished).explain("create", &unfinished)?;
-    file.write_at(bytes, 0).explain("write", &unfinished)?;
-    file.sync().explain("sync", &unfinished)?;
-    disk.rename(&unfinished, path).explain("rename to", path)?;
-    disk.sync_folder(folder).explain("sync", folder)
+    let renamed = disk
+        .create(&unfinished)
+        .and_then(|file| write(&*file))
+        .and_then(|()| disk.rename(&unfinished, path));
+    if let Err(error) = renamed {
+        // What is left is removed at the next opening; here it would only keep room that others need.
+        let _ = disk.remove(&unfinished);
+        return Err(error);
+    }
+    disk.sync_folder(folder)
 }
 
 /// The whole content of a file.

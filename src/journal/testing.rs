@@ -1,6 +1,6 @@
-//! A disk in memory that loses what was not synced, tears writes at sectors, and fails when told.
+//! A disk in memory that loses what was not synced, tears writes at sectors, forgets names, fills up, and fails when told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,15 +32,54 @@ struct State {
     syncs_until_failure: Option<u32>,
     changes_until_cut: Option<u32>,
     is_off: bool,
+    /// Bytes that are free; none is a disk without end.
+    free: Option<u64>,
 }
 
 #[derive(Debug, Default, Clone)]
 struct Content {
     now: Vec<u8>,
     durable: Vec<u8>,
+    /// Bytes that it owns, its content included.
+    allocated: u64,
+}
+
+impl State {
+    /// Gives a file room up to `end`.
+    fn take(&mut self, id: usize, end: u64) -> io::Result<()> {
+        let more = end.saturating_sub(self.contents[id].allocated);
+        if let Some(free) = &mut self.free {
+            *free = free.checked_sub(more).ok_or(io::ErrorKind::StorageFull)?;
+        }
+        self.contents[id].allocated += more;
+        Ok(())
+    }
+
+    /// Takes back what a file owns beyond `end`.
+    fn give_back(&mut self, id: usize, end: u64) {
+        let less = self.contents[id].allocated.saturating_sub(end);
+        self.contents[id].allocated -= less;
+        self.free = self.free.map(|free| free + less);
+    }
+
+    fn forget(&mut self, id: usize) {
+        if !self.names.values().any(|&named| named == id) {
+            self.give_back(id, 0);
+        }
+    }
 }
 
 impl SimulatedDisk {
+    /// From now on so many bytes are free.
+    pub fn set_free(&self, bytes: Option<u64>) {
+        self.state.lock().free = bytes;
+    }
+
+    /// The bytes that are free, where that is bounded.
+    pub fn free(&self) -> Option<u64> {
+        self.state.lock().free
+    }
+
     /// After so many further writes, one fails halfway.
     pub fn fail_write_after(&self, writes: u32) {
         self.state.lock().writes_until_failure = Some(writes);
@@ -86,9 +125,12 @@ impl SimulatedDisk {
             content.now = torn(content, chance);
             content.durable = content.now.clone();
         }
-        let (mut names, current) = (state.durable_names.clone(), state.names.clone());
-        if chance.below(2) == 0 {
-            names = current;
+        let (old, new) = (state.durable_names.clone(), state.names.clone());
+        let paths: BTreeSet<&PathBuf> = old.keys().chain(new.keys()).collect();
+        let mut names = BTreeMap::new();
+        for path in paths {
+            let side = if chance.below(2) == 0 { &old } else { &new };
+            names.extend(side.get(path).map(|&id| (path.clone(), id)));
         }
         state.durable_names.clone_from(&names);
         state.names = names;
@@ -107,9 +149,11 @@ impl SimulatedDisk {
     pub fn set_content(&self, path: &Path, bytes: Vec<u8>) {
         let mut state = self.state.lock();
         let id = state.contents.len();
+        let allocated = bytes.len() as u64;
         state.contents.push(Content {
             now: bytes.clone(),
             durable: bytes,
+            allocated,
         });
         state.names.insert(path.to_path_buf(), id);
         state.durable_names.insert(path.to_path_buf(), id);
@@ -123,8 +167,9 @@ impl SimulatedDisk {
 
 /// What is on the platter when the power goes: each changed sector is the old one or the new one.
 fn torn(content: &Content, chance: &Chance) -> Vec<u8> {
-    let sizes = [content.durable.len(), content.now.len()];
-    let size = sizes[chance.below(2) as usize];
+    let (old, new) = (content.durable.len(), content.now.len());
+    let between = old.min(new) + chance.below(old.abs_diff(new) as u64 + 1) as usize;
+    let size = [old, new, between / SECTOR * SECTOR][chance.below(3) as usize].clamp(old.min(new), old.max(new));
     let mut bytes = content.durable.clone();
     bytes.resize(size, 0);
     for (index, sector) in bytes.chunks_mut(SECTOR).enumerate() {
@@ -239,6 +284,8 @@ impl Disk for SimulatedDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let mut state = self.state.lock();
         state.change()?;
+        let old = state.names.remove(path);
+        old.into_iter().for_each(|id| state.forget(id));
         let id = state.contents.len();
         state.contents.push(Content::default());
         state.names.insert(path.to_path_buf(), id);
@@ -249,15 +296,17 @@ impl Disk for SimulatedDisk {
         let mut state = self.state.lock();
         state.change()?;
         let id = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
-        state.names.insert(to.to_path_buf(), id);
+        let old = state.names.insert(to.to_path_buf(), id);
+        old.into_iter().for_each(|id| state.forget(id));
         Ok(())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
         state.change()?;
-        let removed = state.names.remove(path);
-        removed.map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
+        let id = state.names.remove(path).ok_or(io::ErrorKind::NotFound)?;
+        state.forget(id);
+        Ok(())
     }
 
     fn sync_folder(&self, _: &Path) -> io::Result<()> {
@@ -310,11 +359,13 @@ impl DiskFile for SimulatedFile {
         self.with(|state, id| {
             let fails = due(&mut state.writes_until_failure);
             let bytes = if fails { &bytes[..bytes.len() / 2] } else { bytes };
-            let (start, content) = (offset as usize, &mut state.contents[id].now);
+            let start = offset as usize;
+            state.take(id, offset + bytes.len() as u64)?;
+            let content = &mut state.contents[id].now;
             content.resize(content.len().max(start + bytes.len()), 0);
             content[start..start + bytes.len()].copy_from_slice(bytes);
             if fails {
-                return Err(io::ErrorKind::StorageFull.into());
+                return Err(io::Error::other("simulated: write failed"));
             }
             // The power goes after the write: how much of it is left is for the crash to say.
             state.change()
@@ -325,7 +376,15 @@ impl DiskFile for SimulatedFile {
         self.with(|state, id| {
             state.change()?;
             state.contents[id].now.resize(size as usize, 0);
+            state.give_back(id, size);
             Ok(())
+        })
+    }
+
+    fn allocate(&self, _from: u64, end: u64) -> io::Result<()> {
+        self.with(|state, id| {
+            state.change()?;
+            state.take(id, end)
         })
     }
 

@@ -54,6 +54,11 @@ pub struct Config {
     pub closed_orders_kept: usize,
     /// Refusals kept, an account, with their keys.
     pub refusals_kept: usize,
+    /// Records of a shard's journal between two snapshots of its state: a start reads about so many at most.
+    pub snapshot_records: u64,
+    /// Room on the disk that a shard's journal keeps for cancels, halts, fills and the venue's answers, in bytes, at most
+    /// 1 GiB. 0 keeps none: a full disk then ends the process.
+    pub journal_reserve_bytes: u64,
     /// How often the instruments are read again, in milliseconds.
     pub instruments_interval_ms: u32,
     /// The risk limits of every account.
@@ -107,6 +112,8 @@ impl Default for Config {
             stream_buffer: 4_096,
             closed_orders_kept: 50_000,
             refusals_kept: 1_000,
+            snapshot_records: 200_000,
+            journal_reserve_bytes: 4 * 1024 * 1024,
             instruments_interval_ms: 60_000,
             limits: LimitOptions::default(),
         }
@@ -135,7 +142,7 @@ impl Config {
     /// # Errors
     /// `INVALID / CONFIG_VALUE`, naming the key.
     pub fn validate(&self) -> Result<()> {
-        let bounds: [(&str, u64, u64, u64); 18] = [
+        let bounds: [(&str, u64, u64, u64); 20] = [
             ("shards", u64::from(self.shards), 1, 32),
             ("recv_window_ms", u64::from(self.recv_window_ms), 1, 60_000),
             ("processing_bound_ms", u64::from(self.processing_bound_ms), 1, 600_000),
@@ -152,6 +159,8 @@ impl Config {
             ("stream_buffer", self.stream_buffer as u64, 1, 1_000_000),
             ("closed_orders_kept", self.closed_orders_kept as u64, 1, 100_000_000),
             ("refusals_kept", self.refusals_kept as u64, 1, 1_000_000),
+            ("snapshot_records", self.snapshot_records, 1, 1_000_000_000),
+            ("journal_reserve_bytes", self.journal_reserve_bytes, 0, 1 << 30),
             (
                 "instruments_interval_ms",
                 u64::from(self.instruments_interval_ms),

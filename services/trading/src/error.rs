@@ -67,6 +67,19 @@ pub(crate) fn backlog_full() -> Error {
     Error::exhausted("VENUE_BACKLOG_FULL", "too many orders wait for the venue").retry_after(RETRY_AFTER)
 }
 
+/// There is no room on the disk for new orders. Nothing was decided, and nothing written.
+pub(crate) fn disk_full() -> Error {
+    let message = "the disk is full: no new orders are taken; cancels, halts and fills are";
+    Error::exhausted(mesh::journal::DISK_FULL, message).retry_after(RETRY_AFTER)
+}
+
+/// The decision was written, and whether it is durable is not known. Internal, so that no layer between repeats it by
+/// itself: the shard is ending, and only its successor can tell.
+pub(crate) fn outcome_unknown() -> Error {
+    let message = "whether this was done is not known: ask again under the same key once the service is back";
+    Error::internal("OUTCOME_UNKNOWN", message)
+}
+
 /// The shard has ended, or is ending.
 pub(crate) fn stopped() -> Error {
     Error::unavailable("SHARD_STOPPED", "the shard of this account is not running").retry_after(RETRY_AFTER)

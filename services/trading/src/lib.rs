@@ -16,6 +16,7 @@ mod metrics;
 mod reconcile;
 mod sender;
 mod shard;
+pub mod snapshot;
 mod start;
 pub mod venue;
 

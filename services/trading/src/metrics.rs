@@ -38,6 +38,19 @@ pub(crate) fn batch(records: usize) {
     counter!("trading_journal_records_total").increment(records as u64);
 }
 
+/// The disk has no room for new orders any more, or has again.
+pub(crate) fn disk_full(is_full: bool) {
+    gauge!("trading_disk_full_shards").increment(if is_full { 1.0 } else { -1.0 });
+    if is_full {
+        alert(mesh::journal::DISK_FULL);
+    }
+}
+
+/// A snapshot was taken.
+pub(crate) fn snapshot() {
+    counter!("trading_snapshots_total").increment(1);
+}
+
 /// A submit was answered.
 pub(crate) fn accept_latency(span: Duration) {
     histogram!("trading_submit_seconds").record(span.as_secs_f64());

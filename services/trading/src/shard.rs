@@ -6,10 +6,13 @@
 
 mod handle;
 mod replay;
+mod room;
+mod snapshots;
 
 pub use handle::{Ask, OrderFilter, Reply, ShardHandle};
 pub(crate) use handle::{Ends, Mail, Update};
-pub(crate) use replay::replay;
+pub(crate) use replay::{from_snapshot, replay};
+pub(crate) use snapshots::Snapshotter;
 
 use crate::codec::{self, Record};
 use crate::core::{Answer, Command, Decider, Event, Market, News, Now, Report};
@@ -46,6 +49,8 @@ pub(crate) struct Shard {
     updates: broadcast::Sender<Arc<Vec<Update>>>,
     /// Orders whose state is being asked for.
     asking: BTreeSet<u64>,
+    /// Whether new orders were refused last, for want of room on the disk.
+    is_disk_full: bool,
 }
 
 /// What a batch has come to, before and after its commit.
@@ -59,6 +64,8 @@ struct Batch {
 
 enum Answered {
     Decided(Answer),
+    /// Not now: nothing was decided.
+    DiskFull,
     Asked(Ask),
 }
 
@@ -75,6 +82,7 @@ impl Shard {
             orders,
             updates,
             asking: BTreeSet::new(),
+            is_disk_full: false,
         }
     }
 
@@ -90,11 +98,56 @@ impl Shard {
                 mail = self.orders.recv() => mail,
                 () = stop.cancelled() => None,
             };
-            let Some(first) = first else { return Ok(()) };
+            let Some(first) = first else { return self.end().await };
             let waiting = self.drain(first);
+            self.look_for_room(&waiting).await?;
             let batch = self.decide(waiting)?;
             self.commit(batch).await?;
         }
+    }
+
+    /// A clean end leaves a snapshot: the next start reads nothing else.
+    async fn end(self) -> Result<()> {
+        let Parts { decider, journal, .. } = self.parts;
+        let Some(snapshots) = journal.snapshots() else {
+            return Ok(());
+        };
+        snapshots::aside(snapshots.blocks(), move || {
+            let newest = snapshots.newest(u64::MAX)?.map_or(0, |newest| newest.sequence);
+            if decider.state.sequence() > newest {
+                snapshots::write(&*snapshots, &decider.state);
+            }
+            // The journal's lock is held until the snapshot is whole.
+            drop(journal);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Asks the journal for the room that new orders among these may need.
+    async fn look_for_room(&mut self, waiting: &[Mail]) -> Result<()> {
+        let needed = |mail: &Mail| match &mail.ask {
+            Ask::Decide(command) => room::needed(command),
+            _ => 0,
+        };
+        let needed: u64 = waiting.iter().map(needed).sum();
+        if needed == 0 {
+            return Ok(());
+        }
+        let is_full = !self.parts.journal.has_room(needed).await?;
+        if is_full != self.is_disk_full {
+            let shard = self.parts.decider.state.shard();
+            metrics::disk_full(is_full);
+            match is_full {
+                true => tracing::error!(
+                    shard,
+                    "the disk is full: no new orders, and the reserve for everything else"
+                ),
+                false => tracing::warn!(shard, "the disk has room again: new orders are taken"),
+            }
+        }
+        self.is_disk_full = is_full;
+        Ok(())
     }
 
     /// What waits now, what is urgent first.
@@ -116,8 +169,8 @@ impl Shard {
         for mail in waiting {
             match mail.ask {
                 Ask::Decide(command) => {
-                    let answer = self.decide_one(&command, &market, &mut batch)?;
-                    batch.answers.push((mail.reply, Answered::Decided(answer)));
+                    let answered = self.decide_one(&command, &market, &mut batch)?;
+                    batch.answers.push((mail.reply, answered));
                 }
                 query => batch.answers.push((mail.reply, Answered::Asked(query))),
             }
@@ -125,7 +178,7 @@ impl Shard {
         Ok(batch)
     }
 
-    fn decide_one(&mut self, command: &Command, market: &Market, batch: &mut Batch) -> Result<Answer> {
+    fn decide_one(&mut self, command: &Command, market: &Market, batch: &mut Batch) -> Result<Answered> {
         let now = Now {
             here: Timestamp::from_micros(self.parts.clock.now_micros()),
             venue: Timestamp::from_millis(self.parts.venue.now().as_millis()),
@@ -138,10 +191,14 @@ impl Shard {
             self.asking.remove(order);
         }
         let decision = self.parts.decider.decide(command, now, market);
+        // A repeated key is answered all the same: that writes nothing.
+        if self.is_disk_full && room::needed(command) > 0 && !decision.events.is_empty() {
+            return Ok(Answered::DiskFull);
+        }
         for event in decision.events {
             self.record(now.here, event, batch)?;
         }
-        Ok(decision.answer)
+        Ok(Answered::Decided(decision.answer))
     }
 
     /// Applies an event and puts it into the batch.
@@ -171,7 +228,16 @@ impl Shard {
         if !batch.records.is_empty() {
             let first = self.parts.decider.state.sequence() + 1 - batch.records.len() as u64;
             metrics::batch(batch.records.len());
-            let appended = self.parts.journal.append(batch.records).await?;
+            let appended = match self.parts.journal.append(batch.records).await {
+                Ok(appended) => appended,
+                Err(error) => {
+                    // It may be on the disk or not. Nobody is told yes or no, and nothing is tried again.
+                    for reply_to in batch.answers.into_iter().filter_map(|(reply_to, _)| reply_to) {
+                        let _ = reply_to.send(Err(error::outcome_unknown()));
+                    }
+                    return Err(error);
+                }
+            };
             if appended != first {
                 let message = format!("the journal is at {appended} where the shard is at {first}");
                 return Err(Error::internal("JOURNAL_SEQUENCE", message));
@@ -185,6 +251,10 @@ impl Shard {
         for (reply_to, answered) in batch.answers {
             let reply = match answered {
                 Answered::Decided(answer) => self.answered(answer),
+                Answered::DiskFull => {
+                    metrics::refused(mesh::journal::DISK_FULL);
+                    Err(error::disk_full())
+                }
                 Answered::Asked(ask) => handle::query(&self.parts.decider.state, &ask),
             };
             if let Some(reply_to) = reply_to {

@@ -8,7 +8,7 @@ use crate::core::{Decider, Market, State, VenueIds};
 use crate::grpc::Rpcs;
 use crate::reconcile::{Home, Reconciler};
 use crate::sender::{Backlog, Bounds, Sender};
-use crate::shard::{Parts, Shard, ShardHandle, replay};
+use crate::shard::{Parts, Shard, ShardHandle, Snapshotter, from_snapshot, replay};
 use crate::venue::Venue;
 use domain::AccountId;
 use mesh::app::{Deps, ReadinessGuard, Service, Shutdown};
@@ -66,19 +66,14 @@ pub async fn build_on(config: Config, deps: Deps, venue: Arc<dyn Venue>, account
             .cloned()
             .collect();
         let folder = deps.data_dir.join(format!("shard-{number}"));
-        let chance = deps.chance.clone();
+        let options = FileJournalOptions {
+            chance: deps.chance.clone(),
+            reserve_bytes: config.journal_reserve_bytes,
+            ..FileJournalOptions::default()
+        };
         let empty = State::new(number, config.kept());
-        let opened = blocking(move || {
-            open(
-                &folder,
-                FileJournalOptions {
-                    chance,
-                    ..Default::default()
-                },
-                empty,
-            )
-        });
-        let (journal, state) = opened.await?;
+        let (journal, state) = blocking(move || open(&folder, options, empty)).await?;
+        verify_history(&deps, number, &journal);
         let home = start_shard(&config, &ground, &own, Box::new(journal), state)?;
         shards.push(home.shard.clone());
         for account in own {
@@ -150,13 +145,8 @@ pub fn start_shard(
     state: State,
 ) -> Result<Home> {
     let number = state.shard();
+    take_snapshots(config, ground, &*journal, State::new(number, state.kept()));
     let ids = VenueIds::new(journal.id(), number, journal.epoch());
-    tracing::info!(
-        shard = number,
-        sequence = state.sequence(),
-        epoch = journal.epoch(),
-        "journal replayed"
-    );
 
     let backlog = Backlog::default();
     let (handle, ends) = ShardHandle::new(
@@ -198,13 +188,17 @@ pub fn start_shard(
     Ok(Home { shard: handle, ids })
 }
 
-/// The state that a journal holds. Reads files: call it where blocking is allowed.
+/// The state that a journal holds: that of its newest snapshot which can be used, and the records after it. Reads files: call
+/// it where blocking is allowed.
 ///
 /// # Errors
 /// A record that cannot be read or cannot follow the ones before it, naming its sequence.
-pub fn restore(journal: &dyn Journal, mut empty: State) -> Result<State> {
-    replay(&mut empty, &*journal.reader())?;
-    Ok(empty)
+pub fn restore(journal: &dyn Journal, empty: State) -> Result<State> {
+    let mut state = from_snapshot(journal.snapshots().as_deref(), empty)?;
+    let from = state.sequence();
+    replay(&mut state, &*journal.reader())?;
+    tracing::info!(shard = state.shard(), from, to = state.sequence(), "journal replayed");
+    Ok(state)
 }
 
 fn open(folder: &Path, options: FileJournalOptions, empty: State) -> Result<(FileJournal, State)> {
@@ -214,6 +208,37 @@ fn open(folder: &Path, options: FileJournalOptions, empty: State) -> Result<(Fil
     }
     let state = restore(&journal, empty)?;
     Ok((journal, state))
+}
+
+/// Verifies what the opening of a journal did not read, beside the work.
+fn verify_history(deps: &Deps, number: u32, journal: &FileJournal) {
+    let Some(history) = journal.history() else { return };
+    let stop = deps.shutdown.token();
+    deps.shutdown.spawn(format!("history of shard {number}"), async move {
+        let verified = blocking(move || history.verify(|| stop.is_cancelled())).await?;
+        tracing::info!(
+            shard = number,
+            last = verified.last_sequence,
+            "the journal's past is verified"
+        );
+        Ok(())
+    });
+}
+
+/// Starts the task that takes the snapshots of a shard.
+fn take_snapshots(config: &Config, ground: &Ground, journal: &dyn Journal, empty: State) {
+    let Some(snapshots) = journal.snapshots() else { return };
+    let number = empty.shard();
+    let snapshotter = Snapshotter {
+        reader: journal.reader(),
+        snapshots,
+        empty,
+        every: config.snapshot_records,
+    };
+    let stop = ground.shutdown.token();
+    ground
+        .shutdown
+        .spawn(format!("snapshots of shard {number}"), snapshotter.run(stop));
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

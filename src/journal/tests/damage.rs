@@ -33,8 +33,17 @@ async fn a_last_batch_cut_at_any_byte_goes_and_nothing_else() {
     }
 }
 
+/// What a journal with one flipped bit did.
+#[derive(Debug, Default)]
+struct Outcomes {
+    refused: u32,
+    refused_by_history: u32,
+    recovered: u32,
+    without_snapshot: u32,
+}
+
 #[tokio::test]
-async fn a_flipped_bit_is_refused_with_its_place_or_was_in_the_incomplete_end() {
+async fn ten_thousand_flipped_bits_are_refused_with_their_place_or_harm_nothing() {
     let complete = filled(120).await;
     let incomplete = copy(&complete);
     let last = segments(&complete).pop().unwrap();
@@ -42,17 +51,27 @@ async fn a_flipped_bit_is_refused_with_its_place_or_was_in_the_incomplete_end() 
         let (mut journal, _) = open(&incomplete).unwrap();
         journal.append(vec![record(121), record(122)]).await.unwrap();
     }
-    let end = segments(&incomplete).pop().unwrap();
-    assert_eq!(end, last);
+    assert_eq!(segments(&incomplete).pop().unwrap(), last);
     let start_of_end = complete.content(&last).len();
     let mut bytes = incomplete.content(&last);
     bytes.truncate(bytes.len() - 5);
     incomplete.set_content(&last, bytes);
+    let with_snapshots = copy(&complete);
+    {
+        let (mut journal, _) = open(&with_snapshots).unwrap();
+        for _ in 0..2 {
+            let end = journal.next_sequence() - 1;
+            journal.snapshots().unwrap().write(end, &vec![7; 500]).unwrap();
+            fill(&mut journal, end + 1).await;
+        }
+        assert!(segments(&with_snapshots).len() > 2);
+    }
 
     let chance = Chance::seeded(42);
-    let (mut refused, mut recovered) = (0, 0);
-    for round in 0..2000 {
-        let disk = copy(if round % 2 == 0 { &complete } else { &incomplete });
+    let mut outcomes = Outcomes::default();
+    for round in 0..10_000 {
+        let original = [&complete, &incomplete, &with_snapshots][round % 3];
+        let disk = copy(original);
         let paths: Vec<_> = disk
             .paths()
             .into_iter()
@@ -63,24 +82,42 @@ async fn a_flipped_bit_is_refused_with_its_place_or_was_in_the_incomplete_end() 
         let bit = chance.below(bytes.len() as u64 * 8) as usize;
         bytes[bit / 8] ^= 1 << (bit % 8);
         disk.set_content(path, bytes);
+        let place = format!("round {round}, bit {bit} of {}", path.display());
         match open(&disk) {
             Err(error) => {
-                assert!(names_the_place(&error, path), "{error} for {}", path.display());
-                refused += 1;
+                assert!(names_the_place(&error, path), "{place}: {error}");
+                outcomes.refused += 1;
             }
             Ok((journal, recovery)) => {
-                assert!(
-                    round % 2 == 1 && *path == last && bit / 8 >= start_of_end,
-                    "bit {bit} of {}",
-                    path.display()
-                );
+                let history = journal
+                    .history()
+                    .map_or(Ok(Verified::default()), |past| past.verify(|| false));
+                if let Err(error) = history {
+                    assert!(names_the_place(&error, path), "{place}: {error}");
+                    outcomes.refused_by_history += 1;
+                    continue;
+                }
+                if path.extension().is_some_and(|extension| extension == "snapshot") {
+                    let state = journal.snapshots().unwrap().newest(u64::MAX).unwrap().unwrap().state;
+                    assert_eq!((recovery.records, state), (read_all(&journal), vec![7; 500]), "{place}");
+                    outcomes.without_snapshot += 1;
+                    continue;
+                }
+                assert!(round % 3 == 1 && *path == last && bit / 8 >= start_of_end, "{place}");
                 assert!(recovery.cut_bytes > 0);
                 assert_eq!(read_all(&journal), 120);
-                recovered += 1;
+                outcomes.recovered += 1;
             }
         }
     }
-    assert!(refused > 1500 && recovered > 0, "{refused} {recovered}");
+    assert!(
+        outcomes.refused > 6_000 && outcomes.refused_by_history > 100,
+        "{outcomes:?}"
+    );
+    assert!(
+        outcomes.recovered > 10 && outcomes.without_snapshot > 500,
+        "{outcomes:?}"
+    );
 }
 
 #[tokio::test]

@@ -3,13 +3,14 @@
 use super::event::Digest;
 use super::refusal::Refusal;
 use domain::{Asset, ClientOrderId, Fill, Money, NumberError, Quantity, Side, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The span over which the order rate is counted.
 pub const RATE_WINDOW_MICROS: i64 = 1_000_000;
 
 /// What a used key answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stored {
     /// The order accepted at this sequence.
     Order(u64),
@@ -18,16 +19,19 @@ pub enum Stored {
 }
 
 /// A used key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Key {
     /// The digest of the body that used it.
+    #[serde(with = "hex::serde")]
     pub digest: Digest,
     /// The answer.
     pub stored: Stored,
 }
 
 /// An account.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Account {
     /// Whether the venue's balances have been taken over.
     pub opened: bool,

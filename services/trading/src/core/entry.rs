@@ -3,10 +3,12 @@
 use super::account::Account;
 use super::event::{Accepted, Digest};
 use domain::{Asset, Money, NumberError, Order, Quantity, Side, Timestamp, TradeId};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// An order with what the shard knows beside it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Entry {
     /// Terms and life.
     pub order: Order,
@@ -32,6 +34,7 @@ pub struct Entry {
     pub cancels: u32,
     /// Whether somebody wants it cancelled.
     pub cancel_wanted: bool,
+    #[serde(with = "hex::serde")]
     digest: Digest,
     /// Whether it waits among the closed orders to be forgotten.
     pub(super) is_queued: bool,

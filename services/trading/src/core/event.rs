@@ -2,6 +2,7 @@
 
 use super::refusal::Refusal;
 use domain::{AccountId, Asset, ClientOrderId, Fill, Money, OrderStatus, OrderTerms, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// A SHA-256 over the canonical body of a request.
 pub type Digest = [u8; 32];
@@ -121,7 +122,7 @@ pub struct BalancesAdopted {
 }
 
 /// What a halt covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum HaltScope {
     /// Everything.
     Global,
@@ -132,7 +133,8 @@ pub enum HaltScope {
 }
 
 /// A halt.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Halt {
     /// What it covers.
     pub scope: HaltScope,

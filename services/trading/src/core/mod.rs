@@ -11,6 +11,7 @@ mod event;
 mod gate;
 mod ids;
 mod market;
+mod pairs;
 mod refusal;
 mod report;
 mod state;

@@ -1,10 +1,11 @@
 //! Why a command was refused: a stable code with typed context, never a sentence alone.
 
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// What kind of refusal it is; the outside maps it to a status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RefusalKind {
     /// The risk gate, or the order's state, forbids it. Risk refusals are journalled under their key.
     Refused,
@@ -17,7 +18,8 @@ pub enum RefusalKind {
 }
 
 /// A refusal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Refusal {
     /// Its kind.
     pub kind: RefusalKind,

@@ -5,10 +5,12 @@ use super::entry::{Entry, hold, release};
 use super::event::{Accepted, Event, Filled, Halt, HaltScope, Refused};
 use super::ids;
 use domain::{AccountId, NumberError, OrderError, OrderEvent, OrderReport, OrderStatus, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
 /// How much of the past is kept in memory, and with it the window of idempotency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Kept {
     /// Orders that are over, a shard. With an order goes its key.
     pub closed_orders: usize,
@@ -48,8 +50,9 @@ pub enum ApplyError {
     Number(#[from] NumberError),
 }
 
-/// A shard's state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A shard's state. What a snapshot holds is these fields by their names: see [`mod@crate::snapshot`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct State {
     shard: u32,
     sequence: u64,
@@ -57,6 +60,7 @@ pub struct State {
     accounts: BTreeMap<AccountId, Account>,
     orders: BTreeMap<u64, Entry>,
     closed: VecDeque<u64>,
+    #[serde(with = "super::pairs")]
     halts: BTreeMap<(HaltScope, String), Halt>,
 }
 

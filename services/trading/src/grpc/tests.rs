@@ -3,6 +3,7 @@
 mod halts;
 mod life;
 mod refusals;
+mod restarts;
 mod rpcs;
 
 use crate::config::{Config, LimitOptions};
@@ -107,6 +108,8 @@ pub(super) fn config() -> Config {
         max_backoff_ms: 10,
         clock_interval_ms: 10,
         stream_buffer: 64,
+        // Few, so that every test here also takes snapshots while it works.
+        snapshot_records: 7,
         limits: LimitOptions {
             mark_max_age_ms: 600_000,
             duplicate_window_ms: 0,

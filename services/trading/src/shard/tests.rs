@@ -11,9 +11,11 @@ use domain::{
 use mesh::app::{Failures, Shutdown};
 use mesh::journal::{JournalReader, Verified};
 use mesh::time::Chance;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
+
+mod durability;
 
 #[derive(Default)]
 struct Disk {
@@ -22,6 +24,8 @@ struct Disk {
     durable: watch::Sender<u64>,
     /// Appends that have begun.
     begun: AtomicUsize,
+    /// No room for new orders.
+    full: AtomicBool,
 }
 
 impl JournalReader for Disk {
@@ -62,6 +66,10 @@ impl Journal for GatedJournal {
         Ok(first)
     }
 
+    async fn has_room(&mut self, _: u64) -> Result<bool> {
+        Ok(!self.disk.full.load(Ordering::SeqCst))
+    }
+
     fn id(&self) -> [u8; 16] {
         [1; 16]
     }
@@ -76,14 +84,6 @@ impl Journal for GatedJournal {
 
     fn reader(&self) -> Arc<dyn JournalReader> {
         Arc::clone(&self.disk) as _
-    }
-
-    async fn snapshot(&mut self, _: u64, _: Vec<u8>) -> Result<()> {
-        Ok(())
-    }
-
-    fn latest_snapshot(&self) -> Result<Option<(u64, Vec<u8>)>> {
-        Ok(None)
     }
 
     async fn verify(&self) -> Result<Verified> {
@@ -288,9 +288,10 @@ async fn a_failed_append_ends_the_shard() {
     let refused = rig.handle.submit(submit("a")).await.unwrap_err();
     assert_eq!(
         refused.reason(),
-        "SHARD_STOPPED",
+        "OUTCOME_UNKNOWN",
         "neither accepted nor refused: nobody knows"
     );
+    assert!(!refused.is_retryable(), "nobody between repeats it by itself");
     assert_eq!(rig.failures.next().await.reason(), "JOURNAL_POISONED");
     assert!(rig.venue.placed().is_empty());
     for refused in [rig.handle.submit(submit("b")).await, rig.handle.ask(Ask::Halts).await] {

@@ -189,4 +189,24 @@ proptest! {
         }
         prop_assert_eq!(desk.replayed(), desk.decider.state);
     }
+
+    #[test]
+    fn a_snapshot_at_any_point_is_the_state_there(steps in proptest::collection::vec(step(), 1..60)) {
+        let generous = Limits { max_open_orders: 20, max_orders_per_second: 100, ..limits() };
+        let kept = Kept { closed_orders: 4, refusals: 2 };
+        let mut desk = Desk::with(generous, kept);
+        let mut orders = Vec::new();
+        for step in steps {
+            perform(&mut desk, &mut orders, step);
+        }
+        let mut whole = State::new(0, kept);
+        let mut resumed = State::new(0, kept);
+        for (sequence, (time, event)) in (1..).zip(&desk.journal) {
+            whole.apply(sequence, *time, event).unwrap();
+            // Every record after the one before's snapshot: the fold goes on from each as it would have without.
+            resumed.apply(sequence, *time, event).unwrap();
+            resumed = crate::snapshot::decode(&crate::snapshot::encode(&resumed).unwrap(), 0, kept).unwrap();
+            prop_assert_eq!(&resumed, &whole);
+        }
+    }
 }

@@ -1,0 +1,69 @@
+//! From a snapshot or from every record: the service comes back the same.
+
+use super::*;
+use std::path::PathBuf;
+
+fn snapshots(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for shard in 0..2 {
+        let names = std::fs::read_dir(folder.join("trading").join(format!("shard-{shard}"))).unwrap();
+        let paths = names.map(|name| name.unwrap().path());
+        found.extend(paths.filter(|path| path.extension().is_some_and(|extension| extension == "snapshot")));
+    }
+    found
+}
+
+async fn order(bench: &Bench, order_id: &str) -> pb::Order {
+    let request = pb::GetOrderRequest {
+        account_id: "paper-1".into(),
+        order_id: order_id.into(),
+    };
+    let answer = bench.client().get_order(bench.ask(request)).await;
+    answer.unwrap().into_inner().order.unwrap()
+}
+
+#[tokio::test]
+async fn a_start_from_a_snapshot_knows_what_one_from_every_record_knows() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = start(folder.path(), None).await;
+    let mut orders = Vec::new();
+    for number in 0..5 {
+        let placed = bench.place(&format!("o-{number}"), "1", "99").await;
+        orders.push(bench.until(&placed.order_id, OrderStatus::Open).await);
+    }
+    let venue = bench.stop().await;
+    assert!(!snapshots(folder.path()).is_empty(), "a clean end leaves one");
+
+    for with_snapshots in [true, false] {
+        if !with_snapshots {
+            for path in snapshots(folder.path()) {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+        let bench = start(folder.path(), Some(venue.clone())).await;
+        for (number, known) in orders.iter().enumerate() {
+            assert_eq!(order(&bench, &known.order_id).await, *known);
+            let repeated = bench.place(&format!("o-{number}"), "1", "99").await;
+            assert_eq!(repeated.order_id, known.order_id);
+        }
+        bench.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_snapshot_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = start(folder.path(), None).await;
+    let placed = bench.place("one", "1", "99").await;
+    let known = bench.until(&placed.order_id, OrderStatus::Open).await;
+    let venue = bench.stop().await;
+    for path in snapshots(folder.path()) {
+        let mut bytes = std::fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+    }
+    let bench = start(folder.path(), Some(venue)).await;
+    assert_eq!(order(&bench, &known.order_id).await, known);
+    bench.stop().await;
+}

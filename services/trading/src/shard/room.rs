@@ -1,0 +1,24 @@
+//! Which commands are refused while the disk is full.
+//!
+//! New orders need room on the disk beside the journal's reserve; whatever takes risk away, and whatever has happened
+//! already, is written into it.
+
+use crate::core::Command;
+
+/// More than the records of one new order ever take in the journal, in bytes: its acceptance and intent, or its refusal.
+const ORDER_BYTES: u64 = 4_096;
+
+/// The room that a command may ask for before it is decided; none for what must be written in any case.
+pub(super) fn needed(command: &Command) -> u64 {
+    match command {
+        Command::Submit(_) => ORDER_BYTES,
+        Command::Cancel(_)
+        | Command::CancelAll(_)
+        | Command::Halt(_)
+        | Command::Resume(_)
+        | Command::Report(_)
+        | Command::Balances(_)
+        | Command::Ready(..)
+        | Command::DecisionsLost(_) => 0,
+    }
+}
