@@ -62,7 +62,11 @@ impl Writer {
         self.check_epoch()?;
         self.prepare(size).map_err(|error| poisoned(error.message()))?;
         let is_owned = self.reserve_bytes == 0 || self.end + size <= self.allocated;
-        if !is_owned && !self.allocate(self.end + size).map_err(|error| poisoned(error.message()))? {
+        if !is_owned
+            && !self
+                .allocate(self.end + size)
+                .map_err(|error| poisoned(error.message()))?
+        {
             self.poisoned = false;
             let message = "the disk is full, and the journal's reserve is used up";
             return Err(Error::exhausted(DISK_FULL, message).with("file", self.path.display()));
