@@ -31,29 +31,41 @@ pub fn token(key: &str) -> String {
     URL_SAFE_NO_PAD.encode(key)
 }
 
+const BAD_TOKEN: &str = "PAGE_TOKEN_INVALID";
+
+/// Refuses a text that is no token of any list.
+///
+/// # Errors
+/// `Invalid` when it is not base64url without padding.
+pub fn check_form(token: &str) -> Result<()> {
+    decode(token).map(drop)
+}
+
+fn decode(token: &str) -> Result<Vec<u8>> {
+    let malformed = |_| Error::invalid(BAD_TOKEN, "page_token is no page token").with("field", "page_token");
+    URL_SAFE_NO_PAD.decode(token).map_err(malformed)
+}
+
 /// The key that a token continues after; none for the first page.
 ///
 /// # Errors
-/// `Invalid` when it is not a token of ours.
+/// `Invalid` when it is no token of any list, and [`bad_token`] when it is none of ours.
 pub fn key(token: &str) -> Result<Option<String>> {
     if token.is_empty() {
         return Ok(None);
     }
-    let bytes = URL_SAFE_NO_PAD.decode(token).ok();
-    bytes
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .map(Some)
-        .ok_or_else(bad_token)
+    String::from_utf8(decode(token)?).map(Some).map_err(|_| bad_token())
 }
 
-/// The refusal of a token that is not one, or not of this list.
+/// The refusal of a token that has the form of one, and that this list did not give.
 pub fn bad_token() -> Error {
-    Error::invalid("PAGE_TOKEN_INVALID", "page_token is not one that this list gave").with("field", "page_token")
+    Error::refused(BAD_TOKEN, "page_token is not one that this list gave").with("field", "page_token")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{bad_token, key, size, token};
+    use super::{bad_token, check_form, key, size, token};
+    use crate::error::Kind;
 
     #[test]
     fn sizes_are_bounded() {
@@ -78,8 +90,11 @@ mod tests {
     fn tokens_carry_keys() {
         assert_eq!(key("").unwrap(), None);
         assert_eq!(key(&token("BTCUSDT")).unwrap().as_deref(), Some("BTCUSDT"));
-        for bad in ["!", "_w"] {
-            assert_eq!(key(bad).unwrap_err(), bad_token(), "{bad}");
+        for malformed in ["!", "_w=", "A", "AB"] {
+            assert_eq!(key(malformed).unwrap_err().kind(), Kind::Invalid, "{malformed}");
+            assert_eq!(check_form(malformed).unwrap_err().reason(), bad_token().reason());
         }
+        assert_eq!(key("_w").unwrap_err(), bad_token(), "no text");
+        assert!(check_form("_w").is_ok());
     }
 }

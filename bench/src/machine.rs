@@ -27,6 +27,16 @@ pub(crate) fn describe() -> String {
     )
 }
 
+/// The resident memory of this process, in bytes; 0 where the system does not say.
+pub(crate) fn resident_bytes() -> u64 {
+    let text = field("/proc/self/status", "VmRSS").unwrap_or_default();
+    let kib = text
+        .split_whitespace()
+        .next()
+        .and_then(|number| number.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1_024
+}
+
 fn read(path: &str) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! The matching book beside `orderbook-rs`: the same operations, made before, in one thread, in turns.
 
-use crate::Outcome;
 use crate::report::{self, count, per_second};
+use crate::{Outcome, machine};
 use domain::matching::{Effects, MatchingBook, NewOrder};
 use domain::{Side, TimeInForce};
 use orderbook_rs::{DefaultOrderBook, Id};
@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 const OPERATIONS: usize = 500_000;
 const ROUNDS: usize = 5;
+/// Orders of the memory measurement.
+const RESTING: u64 = 1_000_000;
 const MIDDLE: i64 = 100_000;
 /// How far from the middle limits go; those beyond it trade.
 const DEEP: i64 = 200;
@@ -75,7 +77,59 @@ pub(crate) fn run() -> Outcome {
         "Both ended alike: {end:?}. orderbook-rs takes calls from many threads at once and pays for that here; \
          MatchingBook has one owner.\n"
     );
+    print_memory();
     Ok(())
+}
+
+/// What a resting order costs, from the growth of this process; the books stay, so that none reuses another's memory.
+fn print_memory() {
+    let (ours, _book) = grown(|| {
+        let (mut book, mut effects) = (MatchingBook::new(), Effects::new());
+        for id in 1..=RESTING {
+            effects.clear();
+            let (side, tick) = place(id);
+            let _ = book.submit(NewOrder::limit(id, side, TimeInForce::Gtc, tick, 1), &mut effects);
+        }
+        book
+    });
+    let (peer, _peer_book) = grown(|| {
+        let book = DefaultOrderBook::new("BENCH");
+        for id in 1..=RESTING {
+            let (side, tick) = place(id);
+            let (price, term) = (tick.unsigned_abs().into(), orderbook_rs::TimeInForce::Gtc);
+            let _ = book.add_limit_order(Id::from_u64(id), price, 1, theirs(side), term, None);
+        }
+        book
+    });
+    let row = |what: &str, bytes: u64| [what.to_owned(), count(bytes / RESTING), count(bytes / (1 << 20))];
+    report::print(
+        &format!(
+            "memory: {} resting orders on {} prices a side",
+            count(RESTING),
+            count(DEEP.unsigned_abs())
+        ),
+        ["book", "bytes an order", "MiB"],
+        vec![
+            row("domain::matching::MatchingBook", ours),
+            row("orderbook-rs 0.15", peer),
+        ],
+    );
+}
+
+/// The side and tick of a resting order: no two sides meet.
+fn place(id: u64) -> (Side, i64) {
+    let away = 1 + (id / 2 % DEEP.unsigned_abs()) as i64;
+    if id.is_multiple_of(2) {
+        (Side::Buy, MIDDLE - away)
+    } else {
+        (Side::Sell, MIDDLE + away)
+    }
+}
+
+fn grown<T>(make: impl FnOnce() -> T) -> (u64, T) {
+    let before = machine::resident_bytes();
+    let made = make();
+    (machine::resident_bytes().saturating_sub(before), made)
 }
 
 fn record() -> Vec<Operation> {

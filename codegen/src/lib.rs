@@ -4,10 +4,12 @@
 //! It is a crate and not only a build script so that it can be tested on protos of its own. `generate` is pure: a
 //! descriptor set in, named texts out; `write` touches only the files whose text changed.
 
+mod checks;
 mod codecs;
 mod comments;
 mod descriptors;
 mod error;
+mod field;
 mod guard;
 mod http;
 mod messages;
@@ -62,11 +64,13 @@ pub fn generate(descriptors: &Descriptors, folder: &str) -> Result<Vec<Output>> 
         name: "descriptors.bin".into(),
         contents: descriptors.reflection().to_vec(),
     };
+    let checks = checks::Checks::of(&api);
     let mut outputs = vec![
         reflection,
         Output::text("pb.rs", tree::generate(&modules, folder)),
         Output::text("tables.rs", tables::generate(&api)),
-        Output::text("guard.rs", guard::generate(&api)),
+        Output::text("guard.rs", guard::generate(&api, &checks)),
+        Output::text("checks.rs", checks.text()),
         Output::text("rest.rs", rest::generate(&api)),
         Output::text("codecs.rs", codecs::generate(descriptors)),
         Output::text("openapi.json", openapi::generate(descriptors, &api)),

@@ -1,9 +1,11 @@
 //! The OpenAPI 3.1 page of every rpc with an HTTP rule.
 
+use prost_reflect::FieldDescriptor;
 use serde_json::{Map, Value, json};
 
 use crate::Descriptors;
 use crate::comments::Comments;
+use crate::field::Rules;
 use crate::model::{Api, Binding, Body, Rpc, Scope};
 use crate::schema::{Schemas, parameter};
 use crate::template::Segment;
@@ -133,11 +135,18 @@ fn operation(rpc: &Rpc, binding: &Binding, number: usize, comments: &Comments, s
             } else {
                 schemas.message(&input)
             };
-            operation["requestBody"] = json!({"required": false, "content": {"application/json": {"schema": schema}}});
+            let is_path = |field: &FieldDescriptor| binding.path.iter().any(|path| path.0 == [field.clone()]);
+            let is_required = input
+                .fields()
+                .any(|field| Rules::of(&field).is_required && !is_path(&field));
+            operation["requestBody"] =
+                json!({"required": is_required, "content": {"application/json": {"schema": schema}}});
         }
         Body::Field(field) => {
             let schema = schemas.field(field, true);
-            operation["requestBody"] = json!({"required": false, "content": {"application/json": {"schema": schema}}});
+            let is_required = Rules::of(field).is_required;
+            operation["requestBody"] =
+                json!({"required": is_required, "content": {"application/json": {"schema": schema}}});
         }
     }
     if rpc.policy.scope == Scope::Public {
@@ -178,7 +187,7 @@ fn parameters(binding: &Binding, comments: &Comments) -> Value {
         parameters.push(json!({
             "name": field.json_name(),
             "in": "query",
-            "required": false,
+            "required": field.parents().is_empty() && Rules::of(leaf).is_required,
             "schema": parameter(leaf, false),
             "description": comments.of(&leaf.parent_file(), leaf.path()),
         }));

@@ -2,7 +2,7 @@
 
 use prost_reflect::{FieldDescriptor, FileDescriptor, Kind, MessageDescriptor, Syntax};
 
-use crate::{Descriptors, Error, Result};
+use crate::{Descriptors, Error, Result, field};
 
 /// The types of `google.protobuf` whose ProtoJSON form is generated right.
 const WELL_KNOWN: [&str; 12] = [
@@ -75,6 +75,7 @@ fn check_field(field: &FieldDescriptor) -> Result<()> {
         Kind::Message(entry) if entry.is_map_entry() => entry.map_entry_value_field().kind(),
         kind => kind,
     };
+    field::check(field)?;
     if let Kind::Message(message) = kind {
         check_type(field, message.full_name())?;
     }

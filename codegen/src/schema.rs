@@ -5,13 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value, json};
 
+use crate::checks::anchored;
 use crate::comments::Comments;
+use crate::field::{Format, Rules};
 use crate::model::{Api, Body, FieldPath};
 
 /// Text of a request: PostgreSQL keeps no NUL, so no text has one.
 pub(crate) const TEXT: &str = "^[^\\u0000]*$";
 /// Text of one path segment.
 pub(crate) const SEGMENT: &str = "^[^/\\u0000-\\u001f\\u007f-\\u009f]+$";
+
+/// The most items on one page: `mesh::page::MAX_SIZE`.
+const MAX_PAGE: i64 = 1000;
 
 /// Writes schemas, and remembers which of them the document needs.
 pub(crate) struct Schemas<'a> {
@@ -64,7 +69,11 @@ impl<'a> Schemas<'a> {
         let is_requested = self.requested.contains(message.full_name());
         let taken = |field: &FieldDescriptor| without.iter().any(|path| path.0 == [field.clone()]);
         let mut properties = Map::new();
+        let mut required = Vec::new();
         for field in message.fields().filter(|field| !taken(field)) {
+            if is_requested && Rules::of(&field).is_required {
+                required.push(field.json_name().to_owned());
+            }
             let mut schema = self.field(&field, is_requested);
             describe(&mut schema, self.comments.of(&field.parent_file(), field.path()));
             properties.insert(field.json_name().to_owned(), schema);
@@ -73,6 +82,9 @@ impl<'a> Schemas<'a> {
         describe(&mut schema, self.comments.of(&message.parent_file(), message.path()));
         if is_requested {
             schema["additionalProperties"] = json!(false);
+        }
+        if !required.is_empty() {
+            schema["required"] = json!(required);
         }
         let exclusions = exclusions(message);
         if !exclusions.is_empty() {
@@ -91,7 +103,9 @@ impl<'a> Schemas<'a> {
             return json!({"type": "object", "additionalProperties": value});
         }
         let value = self.value(field, is_requested);
-        if field.is_list() {
+        if field.is_list() && is_requested {
+            list(value, &Rules::of(field))
+        } else if field.is_list() {
             json!({"type": "array", "items": value})
         } else {
             value
@@ -101,8 +115,10 @@ impl<'a> Schemas<'a> {
     fn value(&mut self, field: &FieldDescriptor, is_requested: bool) -> Value {
         match field.kind() {
             Kind::Message(message) => self.message(&message),
+            Kind::Enum(enumeration) if is_requested && Rules::of(field).is_required => stated(&enumeration),
             Kind::Enum(enumeration) => self.enumeration(&enumeration),
-            Kind::String if is_requested => json!({"type": "string", "pattern": TEXT}),
+            Kind::String if is_requested => text(&Rules::of(field), may_be_empty(field)),
+            kind if is_requested => bounded(scalar(&kind), &Rules::of(field)),
             kind => scalar(&kind),
         }
     }
@@ -132,10 +148,16 @@ impl<'a> Schemas<'a> {
 
 /// The schema of a value in a query or path, where all is text.
 pub(crate) fn parameter(field: &FieldDescriptor, in_path: bool) -> Value {
+    let rules = Rules::of(field);
     let value = match field.kind() {
-        Kind::String if in_path => json!({"type": "string", "minLength": 1, "pattern": SEGMENT}),
-        Kind::String => json!({"type": "string", "pattern": TEXT}),
-        Kind::Enum(enumeration) => json!({"type": "string", "enum": names(&enumeration)}),
+        Kind::String if in_path && rules == Rules::default() => {
+            json!({"type": "string", "minLength": 1, "pattern": SEGMENT})
+        }
+        Kind::String => text(&rules, !in_path && may_be_empty(field)),
+        Kind::Enum(enumeration) => {
+            let unstated = usize::from(rules.is_required);
+            json!({"type": "string", "enum": names(&enumeration)[unstated..]})
+        }
         Kind::Message(message) => match message.full_name() {
             "google.protobuf.StringValue" => json!({"type": "string", "pattern": TEXT}),
             "google.protobuf.Timestamp" | "google.protobuf.Duration" => well_known(&message).unwrap_or_default(),
@@ -147,14 +169,75 @@ pub(crate) fn parameter(field: &FieldDescriptor, in_path: bool) -> Value {
         Kind::Float | Kind::Double => json!({"type": "number", "format": format_of(&field.kind())}),
         kind => {
             let (minimum, maximum) = bounds(&kind);
-            json!({"type": "integer", "format": format_of(&kind), "minimum": minimum, "maximum": maximum})
+            let integer =
+                json!({"type": "integer", "format": format_of(&kind), "minimum": minimum, "maximum": maximum});
+            bounded(integer, &rules)
         }
     };
-    if field.is_list() {
-        json!({"type": "array", "items": value})
-    } else {
-        value
+    if field.is_list() { list(value, &rules) } else { value }
+}
+
+fn may_be_empty(field: &FieldDescriptor) -> bool {
+    !field.is_list() && !Rules::of(field).is_required
+}
+
+/// The schema of a text; one that is not required may be empty whatever its form.
+fn text(rules: &Rules, may_be_empty: bool) -> Value {
+    if !rules.one_of.is_empty() {
+        let empty = may_be_empty.then(String::new);
+        let words: Vec<&String> = rules.one_of.iter().chain(&empty).collect();
+        return json!({"type": "string", "enum": words});
     }
+    let mut schema = match rules.format {
+        Some(format) if may_be_empty => json!({"type": "string", "pattern": anchored(&format!("{}|", format.pattern))}),
+        Some(format) => json!({"type": "string", "pattern": anchored(format.pattern)}),
+        None => json!({"type": "string", "pattern": TEXT}),
+    };
+    let least = rules
+        .min_length
+        .max(u32::from(rules.is_required && rules.format.is_none()));
+    if least != 0 {
+        schema["minLength"] = json!(least);
+    }
+    if rules.longest() != 0 {
+        schema["maxLength"] = json!(rules.longest());
+    }
+    schema
+}
+
+/// A list's schema with its numbers of items.
+fn list(value: Value, rules: &Rules) -> Value {
+    let mut schema = json!({"type": "array", "items": value});
+    if rules.is_required {
+        schema["minItems"] = json!(1);
+    }
+    if rules.max_items != 0 {
+        schema["maxItems"] = json!(rules.max_items);
+    }
+    schema
+}
+
+/// A number's schema within the bounds of its field.
+fn bounded(mut schema: Value, rules: &Rules) -> Value {
+    let is_page_size = rules.format.is_some_and(Format::is_page_size);
+    let (min, max) = if is_page_size {
+        (Some(0), Some(MAX_PAGE))
+    } else {
+        (rules.min, rules.max)
+    };
+    for (key, bound) in [("minimum", min), ("maximum", max)] {
+        if let Some(bound) = bound {
+            schema[key] = json!(bound);
+        }
+    }
+    schema
+}
+
+/// The values of an enum but the unspecified one.
+fn stated(enumeration: &EnumDescriptor) -> Value {
+    let numbers = enumeration.values().map(|value| value.number());
+    let numbers: Vec<i32> = numbers.filter(|number| *number != 0).collect();
+    json!({"anyOf": [{"type": "string", "enum": names(enumeration)[1..]}, {"type": "integer", "enum": numbers}]})
 }
 
 fn scalar(kind: &Kind) -> Value {

@@ -10,7 +10,7 @@ const ALLOWED: &str = "#[allow(missing_docs, unreachable_pub, unused_mut, unused
                        clippy::wildcard_imports, clippy::unwrap_used)]";
 
 /// The modules beside the packages: attributes, name, what they hold.
-const DERIVED: [(&str, &str, &str); 4] = [
+const DERIVED: [(&str, &str, &str); 5] = [
     (
         "",
         "tables",
@@ -19,8 +19,9 @@ const DERIVED: [(&str, &str, &str); 4] = [
     (
         "",
         "guard",
-        "Wrappers of the services that authorise each decoded request before the service sees it.",
+        "Wrappers of the services that authorise and check each decoded request before the service sees it.",
     ),
+    ("", "checks", "Checks of requests, by what their fields state."),
     ("", "rest", "A typed handler for every `google.api.http` rule."),
     ("#[cfg(test)]", "codecs", "The JSON of every message, both ways."),
 ];

@@ -109,9 +109,11 @@ fn the_page_has_every_binding_and_nothing_else() {
         "/v1/colours/{colour}/solid/{solid}/{segment6}",
         "/v1/files/{path}",
         "/v1/shapes",
+        "/v1/shapes/{name}:measure",
         "/v1/shapes/{name}:purge",
         "/v1/shapes/{number}",
         "/v1/shapes:bare",
+        "/v1/shapes:find",
         "/v1/shapes:replace",
         "/v1/shapes:watch",
         "/v1/shapes:watchBare",
@@ -214,4 +216,111 @@ fn streams_are_events_and_refusals_are_described() {
         assert_eq!(watch[code]["$ref"], format!("#/components/responses/{code}"));
         assert!(page["components"]["responses"][code]["description"].is_string());
     }
+}
+
+#[test]
+fn what_a_field_states_is_on_the_page() {
+    let page = openapi(&fixture());
+    let post = &page["paths"]["/v1/shapes/{name}:measure"]["post"];
+    assert_eq!(post["parameters"][0]["schema"]["pattern"], "^([a-z0-9._-]{1,64})$");
+    assert_eq!(post["requestBody"]["required"], true);
+    let body = &post["requestBody"]["content"]["application/json"]["schema"];
+    let required = [
+        "colour", "sides", "count", "owner", "secret", "checked", "alias", "shadow",
+    ];
+    assert_eq!(body["required"], json!(required));
+    let of = |name: &str| {
+        let mut schema = body["properties"][name].clone();
+        schema.as_object_mut().unwrap().remove("description");
+        schema
+    };
+    let text = |rules: Value| {
+        let mut schema = json!({"type": "string"});
+        schema
+            .as_object_mut()
+            .unwrap()
+            .append(&mut rules.as_object().unwrap().clone());
+        schema
+    };
+    let any = "^[^\\u0000]*$";
+    let cases = [
+        (
+            "height",
+            text(json!({"pattern": "^((0|[1-9][0-9]*)(\\.[0-9]+)?|)$", "maxLength": 20})),
+        ),
+        ("note", text(json!({"pattern": any, "maxLength": 5}))),
+        ("secret", text(json!({"pattern": any, "minLength": 2, "maxLength": 3}))),
+        ("mood", text(json!({"enum": ["good", ""]}))),
+        ("unit", text(json!({"pattern": "^([A-Z0-9]{1,32}|)$"}))),
+        (
+            "tags",
+            json!({"type": "array", "maxItems": 2, "items": {"type": "string", "enum": ["round", "square"]}}),
+        ),
+        (
+            "colour",
+            json!({"anyOf": [
+                {"type": "string", "enum": ["COLOUR_RED", "COLOUR_BLUE"]},
+                {"type": "integer", "enum": [1, 2]},
+            ]}),
+        ),
+    ];
+    for (name, expected) in cases {
+        assert_eq!(of(name), expected, "{name}");
+    }
+    assert_eq!(
+        (&of("sides")["minItems"], &of("sides")["maxItems"]),
+        (&json!(1), &json!(4))
+    );
+    assert_eq!(
+        (&of("count")["minimum"], &of("count")["maximum"]),
+        (&json!(1), &json!(9))
+    );
+    assert_eq!(
+        (&of("weight")["minimum"], &of("weight")["maximum"]),
+        (&json!(0), &json!(i64::MAX))
+    );
+    let side = &page["components"]["schemas"]["fixture.shapes.v1.MeasureShapeRequest.Side"];
+    assert_eq!(side["required"], json!(["length"]));
+    let pattern = "^([1-9][0-9]*(\\.[0-9]+)?|0\\.0*[1-9][0-9]*)$";
+    assert_eq!(side["properties"]["length"]["pattern"], pattern);
+}
+
+#[test]
+fn what_a_parameter_states_is_on_the_page() {
+    let page = openapi(&fixture());
+    let parameters = page["paths"]["/v1/shapes:find"]["get"]["parameters"]
+        .as_array()
+        .unwrap();
+    let of = |name: &str| parameters.iter().find(|one| one["name"] == name).unwrap();
+    let required: Vec<_> = parameters.iter().filter(|one| one["required"] == true).collect();
+    assert_eq!(required, [of("colour"), of("symbols"), of("owner")]);
+    let cases = [
+        (
+            "pageSize",
+            json!({"type": "integer", "format": "int32", "minimum": 0, "maximum": 1000}),
+        ),
+        (
+            "depth",
+            json!({"type": "integer", "format": "int32", "minimum": 0, "maximum": 20}),
+        ),
+        (
+            "colour",
+            json!({"type": "string", "enum": ["COLOUR_RED", "COLOUR_BLUE"]}),
+        ),
+        (
+            "owner",
+            json!({"type": "string", "pattern": "^[^\\u0000]*$", "minLength": 1}),
+        ),
+        (
+            "symbols",
+            json!({
+                "type": "array", "minItems": 1, "maxItems": 3,
+                "items": {"type": "string", "pattern": "^([A-Z0-9]{1,32})$"},
+            }),
+        ),
+    ];
+    for (name, expected) in cases {
+        assert_eq!(of(name)["schema"], expected, "{name}");
+    }
+    assert_eq!(of("pageToken")["schema"]["maxLength"], 256);
 }

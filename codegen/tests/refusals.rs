@@ -340,3 +340,48 @@ fn only_proto3_compiles_and_errors_name_file_and_line() {
         .to_string();
     assert!(error.contains("absent"), "{error}");
 }
+
+#[test]
+fn what_a_field_cannot_keep_is_refused() {
+    let table = [
+        ("int32 a = 1 [R{format: FORMAT_SYMBOL}];", "only a text has a format"),
+        (
+            "int64 a = 1 [R{format: FORMAT_PAGE_SIZE}];",
+            "only an int32 is a page size",
+        ),
+        (
+            "string a = 1 [R{format: FORMAT_PAGE_SIZE}];",
+            "only an int32 is a page size",
+        ),
+        (
+            "repeated int32 a = 1 [R{format: FORMAT_PAGE_SIZE}];",
+            "only an int32 is a page size",
+        ),
+        ("int32 a = 1 [R{max_length: 3}];", "only a text has a length and words"),
+        ("bytes a = 1 [R{one_of: \"x\"}];", "only a text has a length and words"),
+        ("string a = 1 [R{min: 3}];", "only a number has bounds"),
+        ("double a = 1 [R{max: 3}];", "only a number has bounds"),
+        ("string a = 1 [R{max_items: 3}];", "only a list has a number of items"),
+        (
+            "string a = 1 [R{min_length: 3}];",
+            "a text with a shortest length is required",
+        ),
+        (
+            "int32 a = 1 [R{required: true}];",
+            "a number or flag that is required is optional to the compiler, which tells 0 from nothing",
+        ),
+        (
+            "oneof choice { string a = 1 [R{required: true}]; }",
+            "a field of a oneof or a map states nothing of its values",
+        ),
+        (
+            "map<string, string> a = 1 [R{required: true}];",
+            "a field of a oneof or a map states nothing of its values",
+        ),
+    ];
+    for (field, wanted) in table {
+        let field = field.replace("R{", "(trademesh.api.v1.field) = {");
+        let error = refusal(&format!("message Wrong {{ {field} }}"), "").to_string();
+        assert_eq!(error, format!("fixture.wrong.v1.Wrong.a: {wanted}"), "{field}");
+    }
+}

@@ -31,8 +31,8 @@ macro_rules! whole {
             }
 
             fn from_float(value: f64) -> Option<Self> {
-                // Every whole float below 2^63 in size is exact as i128.
-                let is_whole = value.fract() == 0.0 && value.abs() <= 18_446_744_073_709_551_615.0;
+                // Beyond 2^53 a float is not the number that was written: 2^63 + 1 would be taken for 2^63.
+                let is_whole = value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0;
                 if is_whole { Self::try_from(value as i128).ok() } else { None }
             }
 

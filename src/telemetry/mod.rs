@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::metrics::code_name;
 pub use self::metrics::{LATENCY_BUCKETS_S, Metrics, metrics};
-pub use self::trace::{REQUEST_ID_HEADER, TRACEPARENT_HEADER, TraceContext, current, extract, inject, with};
-pub(crate) use self::trace::{link, with_sync};
+pub(crate) use self::trace::with_sync;
+pub use self::trace::{REQUEST_ID_HEADER, TRACEPARENT_HEADER, TraceContext, current, extract, inject, link, with};
 use crate::error::Result;
 
 /// How logs look.

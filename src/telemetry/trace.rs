@@ -143,7 +143,7 @@ pub(crate) fn with_sync<T>(context: Option<TraceContext>, run: impl FnOnce() -> 
 }
 
 /// Makes a span a part of the caller's trace, for the exporter.
-pub(crate) fn link(span: &Span, caller: &TraceContext) {
+pub fn link(span: &Span, caller: &TraceContext) {
     // Without an exporter there is nothing to link, and that is no failure.
     let _ = span.set_parent(caller.to_opentelemetry());
 }

@@ -2,9 +2,11 @@
 //!
 //! From the wire, a function has the name of what it makes, takes the name of the field, and its error says which field
 //! is wrong and why. To the wire, it has the prefix `pb_` and cannot fail. Every enum is an exhaustive table both ways,
-//! so that a new value does not compile until it has its counterpart; an unknown or unstated one is an error.
+//! so that a new value does not compile until it has its counterpart; an unknown or unstated one is an error. [`form`] holds
+//! the checks of single values that the protos state.
 
 mod enums;
+pub mod form;
 mod market;
 mod scalar;
 mod trading;

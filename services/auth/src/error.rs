@@ -71,5 +71,5 @@ pub(crate) fn not_a_user(subject: &str) -> Error {
 
 /// The new password is the old one.
 pub(crate) fn password_unchanged() -> Error {
-    Error::invalid("PASSWORD_UNCHANGED", "the new password is the one in force")
+    Error::refused("PASSWORD_UNCHANGED", "the new password is the one in force")
 }

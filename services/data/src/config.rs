@@ -16,7 +16,7 @@ pub struct Config {
     pub ws_url: String,
     /// The symbols to follow; none (default) means all that trade.
     pub symbols: Vec<String>,
-    /// The most symbols followed, 1 to 5000. Default 1000.
+    /// The most symbols followed from the start on, 1 to 5000. Default 1000.
     pub max_symbols: usize,
     /// Streams of one connection, 2 to 1024 (Binance's bound). Default 200.
     pub streams_per_connection: usize,
@@ -58,6 +58,8 @@ pub struct Config {
     pub keep_5m_bars_s: u64,
     /// How long 1h bars are kept, in s. Default 31536000 (a year).
     pub keep_1h_bars_s: u64,
+    /// How often the venue is asked what it lists, in ms, at least 100. Default 300000 (five minutes).
+    pub instruments_every_ms: u64,
     /// Ready after this even if books are missing, in ms. Default 15000.
     pub ready_timeout_ms: u64,
 }
@@ -90,6 +92,7 @@ impl Default for Config {
             keep_1m_bars_s: 172_800,
             keep_5m_bars_s: 1_209_600,
             keep_1h_bars_s: 31_536_000,
+            instruments_every_ms: 300_000,
             ready_timeout_ms: 15_000,
         }
     }
@@ -119,6 +122,7 @@ impl Config {
             ("keep_1m_bars_s", self.keep_1m_bars_s, 60, 315_360_000),
             ("keep_5m_bars_s", self.keep_5m_bars_s, 300, 315_360_000),
             ("keep_1h_bars_s", self.keep_1h_bars_s, 3_600, 3_153_600_000),
+            ("instruments_every_ms", self.instruments_every_ms, 100, 86_400_000),
             ("ready_timeout_ms", self.ready_timeout_ms, 0, 3_600_000),
         ];
         for (key, value, low, high) in bounds {

@@ -1,6 +1,7 @@
 //! The feed: connections that bring frames to the market, workers that fetch the snapshots it asks for, and the tick
 //! that notices silence. A frame is applied where it is read; nothing queues between the socket and the book.
 
+use crate::binance;
 use crate::binance::frame::{self, Frame, Malformed};
 use crate::binance::rest::Rest;
 use crate::binance::socket::{Ended, STREAMS_PER_SYMBOL, Socket, stream_url};
@@ -11,8 +12,11 @@ use crate::history::BarWriter;
 use crate::market::{Market, Todo};
 use crate::queue::PlaceQueue;
 use domain::{Bar, Symbol, Timestamp, Trade, TradeId};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use mesh::time::{Chance, Clock};
-use std::ops::Range;
+use parking_lot::RwLock;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -38,9 +42,24 @@ pub struct Feed {
     pub refill: Notify,
     /// The venue's clock minus ours, in µs.
     pub venue_offset: AtomicI64,
-    reconnect: Vec<Notify>,
-    chunk: usize,
+    links: RwLock<Links>,
+    /// Rung when there is a new link.
+    linked: Notify,
     connections: AtomicU64,
+}
+
+/// The symbols that share a connection.
+struct Link {
+    index: usize,
+    places: Vec<usize>,
+    reconnect: Notify,
+}
+
+#[derive(Default)]
+struct Links {
+    all: Vec<Arc<Link>>,
+    /// By place.
+    of: BTreeMap<usize, Arc<Link>>,
 }
 
 impl Feed {
@@ -53,12 +72,10 @@ impl Feed {
         chance: Chance,
         bars: Arc<BarWriter>,
     ) -> Self {
-        let chunk = (config.streams_per_connection / STREAMS_PER_SYMBOL).max(1);
-        let connections = market.instruments().len().div_ceil(chunk);
-        market.wanted_connections.store(connections, Ordering::Relaxed);
-        Self {
-            reconnect: (0..connections).map(|_| Notify::new()).collect(),
-            chunk,
+        let places: Vec<usize> = (0..market.place_count()).collect();
+        let feed = Self {
+            links: RwLock::default(),
+            linked: Notify::new(),
             market,
             rest,
             config,
@@ -69,27 +86,105 @@ impl Feed {
             refill: Notify::new(),
             venue_offset: AtomicI64::new(0),
             connections: AtomicU64::new(0),
+        };
+        feed.link(&places);
+        feed
+    }
+
+    /// Connects what the venue lists anew: symbols that had a connection use it again, others get one of their own.
+    fn link(&self, added: &[usize]) {
+        let chunk = (self.config.streams_per_connection / STREAMS_PER_SYMBOL).max(1);
+        let mut links = self.links.write();
+        let (known, new): (Vec<usize>, Vec<usize>) =
+            added.iter().copied().partition(|place| links.of.contains_key(place));
+        for place in known {
+            links.of[&place].reconnect.notify_one();
+        }
+        for places in new.chunks(chunk) {
+            let link = Arc::new(Link {
+                index: links.all.len(),
+                places: places.to_vec(),
+                reconnect: Notify::new(),
+            });
+            links.of.extend(places.iter().map(|&place| (place, link.clone())));
+            links.all.push(link);
+        }
+        let is_wanted = |link: &&Arc<Link>| link.places.iter().any(|&place| self.market.is_listed(place));
+        let wanted = links.all.iter().filter(is_wanted).count();
+        self.market.wanted_connections.store(wanted, Ordering::Relaxed);
+        self.linked.notify_one();
+    }
+
+    /// Keeps every connection open for ever, and opens those of new symbols.
+    pub async fn run_connections(&self) {
+        let mut running = FuturesUnordered::new();
+        loop {
+            let links: Vec<Arc<Link>> = self.links.read().all[running.len()..].to_vec();
+            running.extend(links.into_iter().map(|link| self.run_connection(link)));
+            tokio::select! {
+                () = self.linked.notified() => {}
+                Some(()) = running.next() => {}
+            }
         }
     }
 
-    /// How many connections the symbols need.
-    pub fn connection_count(&self) -> usize {
-        self.reconnect.len()
+    /// Asks the venue again and again what it lists, and follows that.
+    pub async fn run_listing(&self) {
+        loop {
+            tokio::time::sleep(Duration::from_millis(self.config.instruments_every_ms)).await;
+            if let Err(failure) = self.relist().await {
+                metrics::counter!("data_listing_failures_total").increment(1);
+                tracing::warn!(
+                    reason = failure.reason(),
+                    "instruments not read again: {}",
+                    failure.message()
+                );
+            }
+        }
+    }
+
+    async fn relist(&self) -> mesh::Result<()> {
+        let is_followed = |symbol: &str| self.market.place(symbol).is_some();
+        let instruments = binance::instruments(&self.rest, &self.config, is_followed).await?;
+        let relisted = self.market.relist(instruments, self.clock.monotonic());
+        if relisted.left_out > 0 {
+            tracing::warn!(
+                symbols = relisted.left_out,
+                max = self.market.capacity(),
+                "no room for new symbols"
+            );
+        }
+        if relisted.added.is_empty() && relisted.removed.is_empty() && relisted.changed == 0 {
+            return Ok(());
+        }
+        self.link(&relisted.added);
+        let (added, removed) = (relisted.added.len(), relisted.removed.len());
+        tracing::info!(
+            added,
+            removed,
+            changed = relisted.changed,
+            "the venue lists something else"
+        );
+        Ok(())
     }
 
     /// Keeps one connection open for ever.
-    pub async fn run_connection(&self, index: usize) {
-        let places = index * self.chunk..((index + 1) * self.chunk).min(self.market.instruments().len());
-        let symbols: Vec<Symbol> = self.market.instruments()[places.clone()]
-            .iter()
-            .map(|instrument| instrument.symbol.clone())
-            .collect();
-        let url = stream_url(&self.config.ws_url, &symbols);
+    async fn run_connection(&self, link: Arc<Link>) {
+        let index = link.index;
         let millis = Duration::from_millis;
         let mut backoff = Backoff::new(millis(self.config.backoff_base_ms), millis(self.config.backoff_max_ms));
         loop {
+            let places: Vec<usize> = (link.places.iter().copied())
+                .filter(|&place| self.market.is_listed(place))
+                .collect();
+            if places.is_empty() {
+                link.reconnect.notified().await;
+                continue;
+            }
+            let symbols: Vec<Symbol> = places.iter().map(|&place| self.market.symbol(place)).collect();
+            let url = stream_url(&self.config.ws_url, &symbols);
             let ended = match Socket::open(&url, millis(self.config.timeout_ms)).await {
-                Ok(socket) => self.follow(socket, index, places.clone(), &mut backoff).await,
+                Ok(socket) => self.follow(socket, &link, &places, &mut backoff).await,
                 Err(ended) => ended,
             };
             let wait = self.chance.jitter(backoff.next_ceiling());
@@ -100,15 +195,15 @@ impl Feed {
         }
     }
 
-    async fn follow(&self, mut socket: Socket, index: usize, places: Range<usize>, backoff: &mut Backoff) -> Ended {
+    async fn follow(&self, mut socket: Socket, link: &Link, places: &[usize], backoff: &mut Backoff) -> Ended {
         let connection = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
         self.market.open_connections.fetch_add(1, Ordering::Relaxed);
-        for place in places.clone() {
+        for &place in places {
             let todo = self.market.open(place, connection, self.clock.monotonic());
             self.act(place, todo);
         }
         self.refill.notify_one();
-        tracing::info!(connection = index, symbols = places.len(), "feed connection open");
+        tracing::info!(connection = link.index, symbols = places.len(), "feed connection open");
         let silence = Duration::from_millis(self.config.silence_ms);
         let mut closed = Vec::new();
         let ended = loop {
@@ -116,14 +211,14 @@ impl Feed {
                 text = socket.next_text(silence) => match text {
                     Ok(text) => match self.frame(&text, &mut closed) {
                         Ok(()) => backoff.reset(),
-                        Err(malformed) => self.damaged(places.clone(), &malformed),
+                        Err(malformed) => self.damaged(places, &malformed),
                     },
                     Err(ended) => break ended,
                 },
-                () = self.reconnect[index].notified() => break Ended::Silent,
+                () = link.reconnect.notified() => break Ended::Silent,
             }
         };
-        for place in places {
+        for &place in places {
             self.market.close(place, self.clock.monotonic());
         }
         self.market.open_connections.fetch_sub(1, Ordering::Relaxed);
@@ -150,7 +245,7 @@ impl Feed {
                 ..
             } => {
                 if let Some(place) = self.market.place(symbol) {
-                    let symbol = self.market.instruments()[place].symbol.clone();
+                    let symbol = self.market.symbol(place);
                     let trade = Trade {
                         symbol,
                         trade_id: TradeId::new(trade_id),
@@ -170,11 +265,11 @@ impl Feed {
     }
 
     /// A frame of the connection was lost, and nothing says whose it was: every book of it starts anew.
-    fn damaged(&self, places: Range<usize>, malformed: &Malformed) {
+    fn damaged(&self, places: &[usize], malformed: &Malformed) {
         tracing::warn!(reason = %malformed, "feed frame lost; its symbols resync");
         metrics::counter!("data_malformed_frames_total").increment(1);
         self.market.malformed.fetch_add(1, Ordering::Relaxed);
-        for place in places {
+        for &place in places {
             let todo = self.market.input(place, Input::Damaged, self.clock.monotonic());
             self.act(place, todo);
         }
@@ -183,7 +278,11 @@ impl Feed {
     fn act(&self, place: usize, todo: Todo) {
         match todo.request {
             Some(Request::Snapshot) => self.snapshots.push(place),
-            Some(Request::Reconnect) => self.reconnect[place / self.chunk].notify_one(),
+            Some(Request::Reconnect) => {
+                if let Some(link) = self.links.read().of.get(&place) {
+                    link.reconnect.notify_one();
+                }
+            }
             None => {}
         }
         if todo.refill {
@@ -200,8 +299,8 @@ impl Feed {
                 self.snapshots.done(place);
                 continue;
             }
-            let symbol = &self.market.instruments()[place].symbol;
-            let fetched = self.rest.depth(symbol, limit).await;
+            let symbol = self.market.symbol(place);
+            let fetched = self.rest.depth(&symbol, limit).await;
             self.snapshots.done(place);
             match fetched {
                 Ok(snapshot) => {
@@ -246,7 +345,7 @@ impl Feed {
         let grace = i64::try_from(self.config.bar_grace_ms).unwrap_or(0) * 1_000;
         let bars_until = self.venue_now().plus_micros(-grace);
         let mut closed = Vec::new();
-        for place in 0..self.market.instruments().len() {
+        for place in 0..self.market.place_count() {
             let is_connected = self.market.state(place).connection != 0;
             if is_connected {
                 let todo = self.market.input(place, Input::Tick, now);
@@ -282,9 +381,10 @@ impl Feed {
 
     fn oldest_book(&self) -> Duration {
         let now = self.clock.monotonic();
-        let places = 0..self.market.instruments().len();
-        places
-            .map(|place| self.market.state(place).sync.age(now))
+        let listed = self.market.listed();
+        listed
+            .into_iter()
+            .map(|(place, _)| self.market.state(place).sync.age(now))
             .max()
             .unwrap_or_default()
     }
@@ -292,7 +392,7 @@ impl Feed {
     /// Waits until every book has been LIVE or STALE once, or `bound` is over; how many were not.
     pub async fn books_followed(&self, bound: Duration) -> usize {
         let deadline = tokio::time::Instant::now() + bound;
-        let places: Vec<usize> = (0..self.market.instruments().len()).collect();
+        let places: Vec<usize> = (0..self.market.place_count()).collect();
         let mut missing: std::collections::BTreeSet<usize> = places.iter().copied().collect();
         let mut changes = self.market.books.subscribe(places);
         while !missing.is_empty() {

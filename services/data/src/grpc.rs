@@ -5,22 +5,21 @@ use crate::core::series::place as interval_place;
 use crate::core::trades::TradeRing;
 use crate::error;
 use crate::history::BarWriter;
+use crate::hub::Subscription;
 use crate::market::Market;
 use crate::store::Range;
 use domain::{Bar, Interval, Timestamp};
 use futures::stream::unfold;
+use mesh::page;
 use mesh::pb::data as api;
 use mesh::pb::data::market_data_service_server::MarketDataService;
 use mesh::time::Clock;
-use mesh::{Error, page};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 
-/// The most symbols of one request.
-const MAX_SYMBOLS: usize = 1_000;
-const MAX_DEPTH: i32 = 1_000;
+/// Levels a side when none are asked for.
 const DEFAULT_DEPTH: i32 = 20;
 
 /// Trades of one message of a stream.
@@ -49,25 +48,24 @@ impl MarketData {
         Ok((market, place))
     }
 
-    /// The places of symbols, ordered and once each; of all symbols when `symbols` is empty and that means all.
-    fn find_all(&self, symbols: &[String], none_means_all: bool) -> mesh::Result<(Arc<Market>, Vec<usize>)> {
+    /// The places of symbols, ordered by symbol and once each.
+    fn find_all(&self, symbols: &[String]) -> mesh::Result<(Arc<Market>, Vec<usize>)> {
         let market = self.market()?;
-        if symbols.len() > MAX_SYMBOLS || (symbols.is_empty() && !none_means_all) {
-            let least = if none_means_all { 0 } else { 1 };
-            return Err(
-                Error::invalid("SYMBOLS_COUNT", format!("{least} to {MAX_SYMBOLS} symbols"))
-                    .with("field", "symbols")
-                    .with("count", symbols.len()),
-            );
-        }
+        let place = |symbol: &String| {
+            let place = market.place(symbol).ok_or_else(|| error::unknown_symbol(symbol))?;
+            Ok((symbol.clone(), place))
+        };
+        let places = symbols.iter().map(place).collect::<mesh::Result<BTreeMap<_, _>>>()?;
+        Ok((market.clone(), places.into_values().collect()))
+    }
+
+    /// The same for a stream, which without symbols is of all, also of those that the venue does not list yet.
+    fn watched(&self, symbols: &[String]) -> mesh::Result<(Arc<Market>, Vec<usize>)> {
         if symbols.is_empty() {
-            return Ok((market.clone(), (0..market.instruments().len()).collect()));
+            let market = self.market()?;
+            return Ok((market.clone(), (0..market.capacity()).collect()));
         }
-        let place = |symbol: &String| market.place(symbol).ok_or_else(|| error::unknown_symbol(symbol));
-        let mut places = symbols.iter().map(place).collect::<mesh::Result<Vec<usize>>>()?;
-        places.sort_unstable();
-        places.dedup();
-        Ok((market.clone(), places))
+        self.find_all(symbols)
     }
 
     async fn bars_page(&self, request: &api::ListBarsRequest) -> mesh::Result<api::ListBarsResponse> {
@@ -84,7 +82,7 @@ impl MarketData {
             )?),
             None => None,
         };
-        let symbol = market.instruments()[place].symbol.clone();
+        let symbol = market.symbol(place);
         let start = from.unwrap_or(Timestamp::EPOCH);
         let range = Range {
             symbol,
@@ -125,16 +123,10 @@ fn with_running(mut bars: Vec<Bar>, running: Option<Bar>, range: &Range) -> Vec<
     bars
 }
 
-fn depth(requested: i32) -> mesh::Result<usize> {
+/// Levels a side, within the bounds that the field states.
+fn depth(requested: i32) -> usize {
     let depth = if requested == 0 { DEFAULT_DEPTH } else { requested };
-    if !(1..=MAX_DEPTH).contains(&depth) {
-        return Err(
-            Error::invalid("DEPTH_OUT_OF_RANGE", format!("depth must be 1 to {MAX_DEPTH}"))
-                .with("field", "depth")
-                .with("value", requested),
-        );
-    }
-    Ok(depth.unsigned_abs() as usize)
+    depth.unsigned_abs() as usize
 }
 
 #[tonic::async_trait]
@@ -146,7 +138,8 @@ impl MarketDataService for MarketData {
         let request = request.into_inner();
         let size = page::size(request.page_size, 100)?;
         let after = page::key(&request.page_token)?;
-        let mut found = self.market()?.instruments().iter().filter(|instrument| {
+        let listed = self.market()?.listed();
+        let mut found = listed.iter().map(|(_, instrument)| instrument).filter(|instrument| {
             let symbol = instrument.symbol.as_str();
             after.as_deref().is_none_or(|after| symbol > after)
         });
@@ -170,7 +163,7 @@ impl MarketDataService for MarketData {
         request: Request<api::GetInstrumentRequest>,
     ) -> Result<Response<api::GetInstrumentResponse>, Status> {
         let (market, place) = self.find(&request.get_ref().symbol)?;
-        let instrument = codec::instrument(&market.instruments()[place], &self.venue);
+        let instrument = codec::instrument(&market.instrument(place), &self.venue);
         Ok(Response::new(api::GetInstrumentResponse {
             instrument: Some(instrument),
         }))
@@ -178,7 +171,7 @@ impl MarketDataService for MarketData {
 
     async fn get_book(&self, request: Request<api::GetBookRequest>) -> Result<Response<api::GetBookResponse>, Status> {
         let request = request.into_inner();
-        let depth = depth(request.depth)?;
+        let depth = depth(request.depth);
         let (market, place) = self.find(&request.symbol)?;
         let view = market.book(place, depth, self.clock.monotonic());
         Ok(Response::new(api::GetBookResponse {
@@ -190,7 +183,11 @@ impl MarketDataService for MarketData {
         &self,
         request: Request<api::ListQuotesRequest>,
     ) -> Result<Response<api::ListQuotesResponse>, Status> {
-        let (market, places) = self.find_all(&request.get_ref().symbols, true)?;
+        let symbols = &request.get_ref().symbols;
+        let (market, mut places) = self.find_all(symbols)?;
+        if symbols.is_empty() {
+            places = market.listed().into_iter().map(|(place, _)| place).collect();
+        }
         let now = self.clock.monotonic();
         let quotes = places
             .into_iter()
@@ -235,8 +232,8 @@ impl MarketDataService for MarketData {
         request: Request<api::StreamBooksRequest>,
     ) -> Result<Response<BoxStream<api::StreamBooksResponse>>, Status> {
         let request = request.into_inner();
-        let depth = depth(request.depth)?;
-        let (market, places) = self.find_all(&request.symbols, false)?;
+        let depth = depth(request.depth);
+        let (market, places) = self.find_all(&request.symbols)?;
         let clock = self.clock.clone();
         let changes = market.books.subscribe(places);
         let stream = unfold(
@@ -257,13 +254,13 @@ impl MarketDataService for MarketData {
         &self,
         request: Request<api::StreamQuotesRequest>,
     ) -> Result<Response<BoxStream<api::StreamQuotesResponse>>, Status> {
-        let (market, places) = self.find_all(&request.get_ref().symbols, true)?;
+        let (market, places) = self.watched(&request.get_ref().symbols)?;
         let clock = self.clock.clone();
         let changes = market.books.subscribe(places);
         let stream = unfold(
             (changes, market, clock),
             move |(mut changes, market, clock)| async move {
-                let place = changes.next().await;
+                let place = known_place(&mut changes, &market).await;
                 let quote = codec::quote(&market.book(place, 1, clock.monotonic()));
                 Some((
                     Ok(api::StreamQuotesResponse { quote: Some(quote) }),
@@ -278,9 +275,10 @@ impl MarketDataService for MarketData {
         &self,
         request: Request<api::StreamTradesRequest>,
     ) -> Result<Response<BoxStream<api::StreamTradesResponse>>, Status> {
-        let (market, places) = self.find_all(&request.get_ref().symbols, true)?;
+        let (market, places) = self.watched(&request.get_ref().symbols)?;
         let cursors: BTreeMap<usize, u64> = places
             .iter()
+            .filter(|&&place| place < market.place_count())
             .map(|&place| (place, market.state(place).ring.end()))
             .collect();
         let changes = market.trades.subscribe(places);
@@ -292,7 +290,7 @@ impl MarketDataService for MarketData {
                     if let Some(message) = waiting.pop_front() {
                         return Some((Ok(message), (changes, market, cursors, waiting)));
                     }
-                    let place = changes.next().await;
+                    let place = known_place(&mut changes, &market).await;
                     let cursor = cursors.entry(place).or_default();
                     waiting = new_trades(&market.state(place).ring, cursor);
                 }
@@ -306,7 +304,7 @@ impl MarketDataService for MarketData {
         request: Request<api::StreamBarsRequest>,
     ) -> Result<Response<BoxStream<api::StreamBarsResponse>>, Status> {
         let interval = codec::interval(request.get_ref().interval)?;
-        let (market, places) = self.find_all(&request.get_ref().symbols, false)?;
+        let (market, places) = self.find_all(&request.get_ref().symbols)?;
         let seen: BTreeMap<usize, Timestamp> = places.iter().map(|&place| (place, Timestamp::EPOCH)).collect();
         let bar_places = places.iter().map(|&place| Market::bar_place(place, interval)).collect();
         let changes = market.bars.subscribe(bar_places);
@@ -327,6 +325,16 @@ impl MarketDataService for MarketData {
     async fn get_feed(&self, _request: Request<api::GetFeedRequest>) -> Result<Response<api::GetFeedResponse>, Status> {
         let totals = self.market.get().map(|market| market.totals()).unwrap_or_default();
         Ok(Response::new(codec::feed(&totals, &self.venue)))
+    }
+}
+
+/// The next place that changed, of those that a symbol has.
+async fn known_place(changes: &mut Subscription, market: &Market) -> usize {
+    loop {
+        let place = changes.next().await;
+        if place < market.place_count() {
+            return place;
+        }
     }
 }
 

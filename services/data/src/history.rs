@@ -181,7 +181,7 @@ impl Feed {
     }
 
     fn waiting_for_history(&self) -> Vec<usize> {
-        let places = 0..self.market.instruments().len();
+        let places = 0..self.market.place_count();
         places
             .filter(|&place| {
                 let state = self.market.state(place);
@@ -216,7 +216,7 @@ impl Feed {
 
     async fn refill_one(&self, place: usize, boundary: Timestamp) {
         self.bars.room().await;
-        let symbol = &self.market.instruments()[place].symbol;
+        let symbol = &self.market.symbol(place);
         let history = match self.history(place, symbol, boundary).await {
             Ok(history) => history,
             Err(failure) => {

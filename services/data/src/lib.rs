@@ -102,7 +102,7 @@ impl Starter {
     async fn run(self, deps: Deps) {
         let instruments = self.instruments(&deps).await;
         let market = Arc::new(Market::new(instruments, &self.config, deps.clock.monotonic()));
-        tracing::info!(symbols = market.instruments().len(), venue = %self.config.venue, "instruments loaded");
+        tracing::info!(symbols = market.listed_count(), venue = %self.config.venue, "instruments loaded");
         let _ = self.market.set(market.clone());
         let (config, clock) = (self.config.clone(), deps.clock.clone());
         let writer = self.bars.clone();
@@ -115,10 +115,10 @@ impl Starter {
             self.bars,
         ));
         let bound = Duration::from_millis(config.ready_timeout_ms);
-        let connections = (0..feed.connection_count()).map(|index| feed.run_connection(index));
         let snapshots = (0..config.snapshot_fetches).map(|_| feed.run_snapshots());
         tokio::join!(
-            futures::future::join_all(connections),
+            feed.run_connections(),
+            feed.run_listing(),
             futures::future::join_all(snapshots),
             feed.run_ticks(),
             feed.run_history(),
@@ -131,7 +131,7 @@ impl Starter {
         let millis = Duration::from_millis;
         let mut backoff = Backoff::new(millis(self.config.backoff_base_ms), millis(self.config.backoff_max_ms));
         loop {
-            match binance::instruments(&self.rest, &self.config).await {
+            match binance::instruments(&self.rest, &self.config, |_| false).await {
                 Ok(instruments) => return instruments,
                 Err(failure) => {
                     let wait = deps.chance.jitter(backoff.next_ceiling());
@@ -145,7 +145,7 @@ impl Starter {
 
 async fn announce(feed: &Feed, bound: Duration, ready: ReadinessGuard) {
     let missing = feed.books_followed(bound).await;
-    let symbols = feed.market.instruments().len();
+    let symbols = feed.market.listed_count();
     if missing > 0 {
         tracing::warn!(
             missing,

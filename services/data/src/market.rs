@@ -2,14 +2,14 @@
 
 use crate::config::Config;
 use crate::core::series::{BarSeries, INTERVALS, Taken, place};
-use crate::core::sync::{BookState, BookSync, Counters, Diff, Input, Outputs, Request};
+use crate::core::sync::{BookState, BookSync, Counters, Diff, Input, Outputs, Request, SyncLimits};
 use crate::core::trades::TradeRing;
 use crate::hub::Hub;
 use domain::{Bar, BookLevel, Instrument, Interval, Price, Symbol, Timestamp, Trade};
-use parking_lot::{Mutex, MutexGuard};
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use parking_lot::{Mutex, MutexGuard, RwLock};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// The book of a symbol as readers get it.
@@ -48,11 +48,37 @@ pub struct SymbolState {
     pub connection: u64,
 }
 
+/// Which symbols there are. A place is given to a symbol once and for ever, so that whoever holds one is never misled.
+#[derive(Default)]
+struct Listing {
+    /// By place, as the venue last stated them.
+    instruments: Vec<Arc<Instrument>>,
+    /// Every symbol that ever had a place.
+    places: BTreeMap<Symbol, usize>,
+    /// The places of symbols that the venue lists now.
+    listed: BTreeSet<usize>,
+}
+
+/// What the venue's list has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Relisted {
+    /// Places of symbols that were not listed before.
+    pub added: Vec<usize>,
+    /// Places of symbols that are no longer listed.
+    pub removed: Vec<usize>,
+    /// Symbols whose rules or status are others now.
+    pub changed: usize,
+    /// Symbols for which there is no place.
+    pub left_out: usize,
+}
+
 /// The followed symbols.
 pub struct Market {
-    instruments: Vec<Instrument>,
-    places: BTreeMap<Symbol, usize>,
-    states: Vec<Mutex<SymbolState>>,
+    listing: RwLock<Listing>,
+    /// By place; those that are not given out yet are empty.
+    states: Vec<OnceLock<Mutex<SymbolState>>>,
+    sync_limits: SyncLimits,
+    kept_trades: usize,
     /// Readers of books and quotes, by symbol.
     pub books: Arc<Hub>,
     /// Readers of trades, by symbol.
@@ -80,28 +106,13 @@ pub struct Todo {
 
 impl Market {
     /// Follows `instruments`, none of them known yet.
-    pub fn new(mut instruments: Vec<Instrument>, config: &Config, now: Duration) -> Self {
-        instruments.sort_by(|left, right| left.symbol.cmp(&right.symbol));
-        let places: BTreeMap<Symbol, usize> = instruments
-            .iter()
-            .enumerate()
-            .map(|(place, instrument)| (instrument.symbol.clone(), place))
-            .collect();
-        let state = |instrument: &Instrument| SymbolState {
-            sync: BookSync::new(config.sync_limits(), now),
-            series: BarSeries::new(instrument.symbol.clone(), config.kept_trades),
-            ring: TradeRing::new(config.kept_trades),
-            last_closed: Default::default(),
-            connection: 0,
-        };
-        let count = instruments.len();
-        Self {
-            states: instruments
-                .iter()
-                .map(|instrument| Mutex::new(state(instrument)))
-                .collect(),
-            instruments,
-            places,
+    pub fn new(instruments: Vec<Instrument>, config: &Config, now: Duration) -> Self {
+        let count = config.max_symbols;
+        let market = Self {
+            listing: RwLock::default(),
+            states: (0..count).map(|_| OnceLock::new()).collect(),
+            sync_limits: config.sync_limits(),
+            kept_trades: config.kept_trades,
             books: Hub::new(count),
             trades: Hub::new(count),
             bars: Hub::new(count * INTERVALS.len()),
@@ -109,17 +120,103 @@ impl Market {
             wanted_connections: AtomicUsize::new(0),
             reconnects: AtomicU64::new(0),
             malformed: AtomicU64::new(0),
+        };
+        market.relist(instruments, now);
+        market
+    }
+
+    /// Takes over what the venue lists now. The books of symbols that are gone are discarded.
+    pub fn relist(&self, mut instruments: Vec<Instrument>, now: Duration) -> Relisted {
+        instruments.sort_by(|left, right| left.symbol.cmp(&right.symbol));
+        let mut relisted = Relisted::default();
+        let mut listing = self.listing.write();
+        let mut gone = listing.listed.clone();
+        for instrument in instruments {
+            match listing.places.get(&instrument.symbol).copied() {
+                Some(place) => {
+                    gone.remove(&place);
+                    if listing.listed.insert(place) {
+                        relisted.added.push(place);
+                    }
+                    if *listing.instruments[place] != instrument {
+                        relisted.changed += 1;
+                        listing.instruments[place] = Arc::new(instrument);
+                    }
+                }
+                None if listing.instruments.len() == self.states.len() => relisted.left_out += 1,
+                None => relisted.added.push(self.give_place(&mut listing, instrument, now)),
+            }
         }
+        listing.listed.retain(|place| !gone.contains(place));
+        drop(listing);
+        for &place in &gone {
+            self.close(place, now);
+        }
+        relisted.removed = gone.into_iter().collect();
+        relisted
     }
 
-    /// The instruments, by symbol.
-    pub fn instruments(&self) -> &[Instrument] {
-        &self.instruments
+    fn give_place(&self, listing: &mut Listing, instrument: Instrument, now: Duration) -> usize {
+        let place = listing.instruments.len();
+        self.states[place].get_or_init(|| {
+            Mutex::new(SymbolState {
+                sync: BookSync::new(self.sync_limits, now),
+                series: BarSeries::new(instrument.symbol.clone(), self.kept_trades),
+                ring: TradeRing::new(self.kept_trades),
+                last_closed: Default::default(),
+                connection: 0,
+            })
+        });
+        listing.places.insert(instrument.symbol.clone(), place);
+        listing.listed.insert(place);
+        listing.instruments.push(Arc::new(instrument));
+        place
     }
 
-    /// The place of a symbol among the instruments.
+    /// What the venue lists, with its places, ordered by symbol.
+    pub fn listed(&self) -> Vec<(usize, Arc<Instrument>)> {
+        let listing = self.listing.read();
+        let places = listing.places.values().filter(|place| listing.listed.contains(place));
+        places
+            .map(|&place| (place, listing.instruments[place].clone()))
+            .collect()
+    }
+
+    /// How many symbols the venue lists.
+    pub fn listed_count(&self) -> usize {
+        self.listing.read().listed.len()
+    }
+
+    /// Whether the venue lists the symbol of a place.
+    pub fn is_listed(&self, place: usize) -> bool {
+        self.listing.read().listed.contains(&place)
+    }
+
+    /// How many places were given out: every one below has its state.
+    pub fn place_count(&self) -> usize {
+        self.listing.read().instruments.len()
+    }
+
+    /// How many places there can be.
+    pub fn capacity(&self) -> usize {
+        self.states.len()
+    }
+
+    /// The instrument of a place, as the venue last stated it.
+    pub fn instrument(&self, place: usize) -> Arc<Instrument> {
+        self.listing.read().instruments[place].clone()
+    }
+
+    /// The symbol of a place.
+    pub fn symbol(&self, place: usize) -> Symbol {
+        self.instrument(place).symbol.clone()
+    }
+
+    /// The place of a symbol that the venue lists.
     pub fn place(&self, symbol: &str) -> Option<usize> {
-        self.places.get(symbol).copied()
+        let listing = self.listing.read();
+        let place = listing.places.get(symbol).copied();
+        place.filter(|place| listing.listed.contains(place))
     }
 
     /// The place of a symbol's bars of one interval.
@@ -129,15 +226,17 @@ impl Market {
 
     /// What is known of a symbol. Held for as long as a copy takes, never over an await.
     pub fn state(&self, place: usize) -> MutexGuard<'_, SymbolState> {
-        self.states[place].lock()
+        let state = self.states[place].get();
+        state.expect("a place that was given out has its state").lock()
     }
 
     /// The book of a symbol, at most `depth` levels a side.
     pub fn book(&self, place: usize, depth: usize, now: Duration) -> BookView {
+        let symbol = self.symbol(place);
         let state = self.state(place);
         let (bids, asks) = state.sync.book().map(|book| book.top(depth)).unwrap_or_default();
         BookView {
-            symbol: self.instruments[place].symbol.clone(),
+            symbol,
             state: state.sync.state(),
             update_id: state.sync.update_id(),
             venue_time: state.sync.venue_time(),
@@ -266,8 +365,9 @@ impl Market {
     /// How many books are in each state, and what happened to all of them since the start.
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
-        for state in &self.states {
-            let state = state.lock();
+        let places = self.listing.read().listed.clone();
+        for place in places {
+            let state = self.state(place);
             match state.sync.state() {
                 BookState::Live => totals.live += 1,
                 BookState::Stale => totals.stale += 1,

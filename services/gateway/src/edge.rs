@@ -19,6 +19,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 use tower_http::compression::CompressionLayer;
+use tracing::{Instrument, Span};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest id that a client may give its request.
@@ -72,8 +73,10 @@ async fn frame(State(gateway): State<Arc<Gateway>>, mut request: Request<Body>, 
     request.headers_mut().insert(REQUEST_ID, id.0.clone());
     request.extensions_mut().insert(id.clone());
     let trace = trace_of(request.headers(), &id, &gateway);
+    let span = span_of(&request, &trace);
     let begun = gateway.clock.monotonic();
-    let mut response = telemetry::with(Some(trace), next.run(request)).await;
+    let served = telemetry::with(Some(trace), next.run(request));
+    let mut response = served.instrument(span).await;
     let seconds = (gateway.clock.monotonic() - begun).as_secs_f64();
     let kind = if is_grpc { "grpc" } else { "rest" };
     let status = response.status().as_u16().to_string();
@@ -103,6 +106,23 @@ fn trace_of(headers: &HeaderMap, id: &RequestId, gateway: &Gateway) -> TraceCont
         request_id: id.as_str().into(),
         ..trace
     }
+}
+
+/// The request as a span of its caller's trace, by the HTTP names of OpenTelemetry.
+fn span_of(request: &Request<Body>, trace: &TraceContext) -> Span {
+    let span = tracing::info_span!(
+        "request",
+        otel.kind = "server",
+        otel.name = request.method().as_str(),
+        service = "gateway",
+        http.request.method = request.method().as_str(),
+        url.path = request.uri().path(),
+        request_id = &*trace.request_id,
+    );
+    if let (Some(caller), _) = telemetry::extract(request.headers()) {
+        telemetry::link(&span, &caller);
+    }
+    span
 }
 
 /// The pages are only read.

@@ -4,9 +4,8 @@
 
 mod common;
 
-use common::{Platform, answer, config};
+use common::{Platform, answer, config, fakes};
 use http::Method;
-use mesh::pb::trading::SubmitOrderRequest;
 use mesh::pb::trading::trading_service_client::TradingServiceClient;
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -63,11 +62,7 @@ async fn calls_that_matter_are_logged_with_who_made_them() {
     platform.get("/v1/instruments").await;
     let mut trading = TradingServiceClient::new(platform.grpc().await);
     for (symbol, id) in [("BTCUSDT", "e"), ("CLOSED", "f")] {
-        let mut request = tonic::Request::new(SubmitOrderRequest {
-            account_id: "paper-1".to_owned(),
-            symbol: symbol.to_owned(),
-            ..SubmitOrderRequest::default()
-        });
+        let mut request = tonic::Request::new(fakes::order(symbol));
         let bearer = format!("Bearer {}", platform.ada());
         request.metadata_mut().insert("authorization", bearer.parse().unwrap());
         request.metadata_mut().insert("x-request-id", id.parse().unwrap());

@@ -5,7 +5,7 @@
 mod common;
 
 use bytes::Bytes;
-use common::{Platform, config};
+use common::{Platform, config, fakes};
 use futures::stream::{self, BoxStream, StreamExt};
 use gateway::Config;
 use http_body::Frame;
@@ -133,11 +133,7 @@ async fn whoever_may_not_is_refused() {
         refusal(refused),
         (Code::PermissionDenied, "PERMISSION_DENIED".to_owned())
     );
-    let closed = SubmitOrderRequest {
-        account_id: "paper-1".to_owned(),
-        symbol: "CLOSED".to_owned(),
-        ..SubmitOrderRequest::default()
-    };
+    let closed = fakes::order("CLOSED");
     let refused = trading.submit_order(with(&platform.ada(), closed)).await.unwrap_err();
     assert_eq!(refusal(refused), (Code::FailedPrecondition, "MARKET_CLOSED".to_owned()));
     // Compressed, so that only the service sees the account.

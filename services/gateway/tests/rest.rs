@@ -28,10 +28,15 @@ async fn raw(platform: &Platform, text: &str, until: &str) -> String {
 
 fn submit(platform: &Platform, account: &str, body: &serde_json::Value) -> reqwest::RequestBuilder {
     let path = format!("/v1/accounts/{account}/orders");
+    let mut order = json!({
+        "clientOrderId": "1", "symbol": "BTCUSDT", "side": "SIDE_BUY", "type": "ORDER_TYPE_LIMIT", "quantity": "1",
+    });
+    let fields = body.as_object().unwrap().clone();
+    order.as_object_mut().unwrap().extend(fields);
     platform
         .request(Method::POST, &path, Some(&platform.ada()))
         .header("content-type", "application/json")
-        .body(body.to_string())
+        .body(order.to_string())
 }
 
 #[tokio::test]
@@ -140,7 +145,7 @@ async fn an_expired_token_does_not_keep_anybody_from_logging_in() {
 #[tokio::test]
 async fn what_is_not_there_or_not_understood_is_refused() {
     let platform = Platform::start(Config {
-        max_body_bytes: 100,
+        max_body_bytes: 300,
         ..config()
     })
     .await;
@@ -153,7 +158,7 @@ async fn what_is_not_there_or_not_understood_is_refused() {
         assert_eq!(wrong.refusal(), (405, "METHOD_NOT_ALLOWED".to_owned()));
         assert!(wrong.header("allow").starts_with("GET"), "{wrong:?}");
     }
-    let long = answer(submit(&platform, "paper-1", &json!({"symbol": "X".repeat(100)}))).await;
+    let long = answer(submit(&platform, "paper-1", &json!({"symbol": "X".repeat(300)}))).await;
     assert_eq!(long.refusal(), (413, "BODY_TOO_LARGE".to_owned()));
     let typo = answer(submit(&platform, "paper-1", &json!({"symbl": "X"}))).await;
     assert_eq!(typo.refusal(), (400, "UNKNOWN_FIELD".to_owned()));

@@ -33,11 +33,16 @@ fn joined(request: &Request<Body>, chance: &Chance) -> TraceContext {
 }
 
 fn span(service: &str, request: &Request<Body>, context: &TraceContext) -> Span {
+    let path = request.uri().path();
+    // The name that OpenTelemetry gives to an rpc: its path without the first slash.
+    let name = path.trim_start_matches('/');
     let span = tracing::info_span!(
         "rpc",
         otel.kind = "server",
+        otel.name = name,
+        rpc.system = "grpc",
         service,
-        path = request.uri().path(),
+        path,
         trace_id = format_args!("{:032x}", context.trace_id),
         request_id = &*context.request_id,
     );

@@ -1,11 +1,13 @@
-//! Tapes of a venue's book streams, recorded or generated, with the true book at every update id.
+//! Tapes of a venue's streams, recorded or made by `exchange`'s own market, with the true book at every update id.
 #![allow(dead_code)]
+
+mod venue;
+
+pub use venue::venue_tape;
 
 use data::binance::frame::{self, Frame};
 use data::core::sync::{Diff, PricedQuantity, Snapshot};
-use domain::{Book, Price, Quantity, Side, Symbol};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use domain::{Book, Side, Symbol};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -158,106 +160,4 @@ fn apply(book: &mut Book, diff: &Diff) {
     for (price, quantity) in &diff.asks {
         book.apply_level(Side::Sell, *price, *quantity);
     }
-}
-
-/// A long tape of random books: a frame of one to five updates every 100 ms a symbol, about a middle that wanders.
-pub fn generated_tape(seed: u64, symbols: usize, frames: usize) -> Tape {
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let mut tape = Tape {
-        frames: Vec::new(),
-        truths: Vec::new(),
-    };
-    for index in 0..symbols {
-        generate(
-            &mut tape,
-            Symbol::parse(&format!("SYM{index}USDT")).unwrap(),
-            frames,
-            &mut random,
-        );
-    }
-    tape.frames.sort_by_key(|frame| frame.at);
-    tape
-}
-
-fn price(ticks: i64) -> Price {
-    format!("{}.{:02}", ticks / 100, ticks % 100).parse().unwrap()
-}
-
-fn generate(tape: &mut Tape, symbol: Symbol, frames: usize, random: &mut ChaCha8Rng) {
-    let mut middle: i64 = 10_000;
-    let mut id: i64 = random.random_range(1..1_000_000_000);
-    let mut book = Book::new();
-    let side =
-        |away: i64| (0..40).map(move |level| (price(10_000 + away * (1 + level * 2)), Quantity::parse("1").unwrap()));
-    book.apply_snapshot(side(-1), side(1), usize::MAX);
-    let mut truth = Truth {
-        symbol: symbol.clone(),
-        books: BTreeMap::from([(id, book.clone())]),
-        reached: vec![(Duration::ZERO, id)],
-    };
-    for frame in 0..frames {
-        let at = Duration::from_millis(50 + 100 * frame as u64 + random.random_range(0..90));
-        let first_id = id + 1;
-        let mut touched: BTreeMap<(bool, i64), Quantity> = BTreeMap::new();
-        for step in 0..random.random_range(1..=5u64) {
-            for (is_bid, ticks, quantity) in update(&book, &mut middle, random) {
-                let side = if is_bid { Side::Buy } else { Side::Sell };
-                book.apply_level(side, price(ticks), quantity);
-                touched.insert((is_bid, ticks), quantity);
-                id += 1;
-            }
-            truth.books.insert(id, book.clone());
-            truth
-                .reached
-                .push((at - Duration::from_millis(10) + Duration::from_millis(step), id));
-        }
-        let levels = |bid: bool| {
-            let side = touched.iter().filter(|((is_bid, _), _)| *is_bid == bid);
-            let rows = side.map(|((_, ticks), quantity)| format!("[\"{}\",\"{quantity}\"]", price(*ticks)));
-            rows.collect::<Vec<_>>().join(",")
-        };
-        let text = format!(
-            "{{\"stream\":\"{}@depth@100ms\",\"data\":{{\"e\":\"depthUpdate\",\"E\":{},\"s\":\"{symbol}\",\"U\":{first_id},\
-             \"u\":{id},\"b\":[{}],\"a\":[{}]}}}}",
-            symbol.as_str().to_ascii_lowercase(),
-            at.as_millis(),
-            levels(true),
-            levels(false),
-        );
-        tape.frames.push(TimedFrame {
-            at: at + Duration::from_millis(10),
-            text,
-        });
-    }
-    tape.truths.push(truth);
-}
-
-/// One step of the market: a level comes, changes or goes; now and then the middle moves and what it meets is taken.
-fn update(book: &Book, middle: &mut i64, random: &mut ChaCha8Rng) -> Vec<(bool, i64, Quantity)> {
-    if random.random_range(0..4) == 0 {
-        *middle = (*middle + random.random_range(-3..=3i64)).clamp(5_000, 15_000);
-        let bound = price(*middle);
-        let ticks = |price: Price| price.ticks("0.01".parse().unwrap()).unwrap();
-        let bids = book
-            .levels(Side::Buy)
-            .take_while(|level| level.price >= bound)
-            .map(|level| (true, ticks(level.price)));
-        let asks = book
-            .levels(Side::Sell)
-            .take_while(|level| level.price <= bound)
-            .map(|level| (false, ticks(level.price)));
-        return bids
-            .chain(asks)
-            .map(|(is_bid, ticks)| (is_bid, ticks, Quantity::ZERO))
-            .collect();
-    }
-    let is_bid = random.random_bool(0.5);
-    let distance = random.random_range(1..60i64);
-    let ticks = if is_bid { *middle - distance } else { *middle + distance };
-    let quantity = if random.random_range(0..5) < 2 {
-        0
-    } else {
-        random.random_range(1..500u32)
-    };
-    vec![(is_bid, ticks, quantity.to_string().parse().unwrap())]
 }

@@ -127,7 +127,7 @@ async fn a_changed_password_ends_the_other_sessions() {
         };
         let mut client = place.client();
         let cases = [
-            (old.as_str(), "short", "PASSWORD_LENGTH"),
+            (old.as_str(), "short", "INVALID_FIELD"),
             (&old, &old, "PASSWORD_UNCHANGED"),
             ("wrong", NEW_PASSWORD, "INVALID_CREDENTIALS"),
         ];

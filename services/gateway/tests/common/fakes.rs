@@ -14,8 +14,8 @@ use mesh::pb::data::{
 use mesh::pb::guard;
 use mesh::pb::trading::trading_service_server::{TradingService, TradingServiceServer};
 use mesh::pb::trading::{
-    GetOrderRequest, GetOrderResponse, Order, StreamOrderEventsRequest, StreamOrderEventsResponse, SubmitOrderRequest,
-    SubmitOrderResponse,
+    GetOrderRequest, GetOrderResponse, Order, OrderType, Side, StreamOrderEventsRequest, StreamOrderEventsResponse,
+    SubmitOrderRequest, SubmitOrderResponse,
 };
 use mesh::server::CallingService;
 use tonic::codegen::BoxStream;
@@ -38,6 +38,20 @@ pub fn trading() -> Service {
 
 pub fn auth() -> Service {
     Service::new("auth", Routes::new(AuthServiceServer::new(guard::auth_service(Auth))))
+}
+
+/// An order of `paper-1` that its fields allow.
+#[allow(dead_code, reason = "not every test orders")]
+pub fn order(symbol: &str) -> SubmitOrderRequest {
+    SubmitOrderRequest {
+        account_id: "paper-1".to_owned(),
+        client_order_id: "1".to_owned(),
+        symbol: symbol.to_owned(),
+        side: Side::Buy.into(),
+        r#type: OrderType::Limit.into(),
+        quantity: "1".to_owned(),
+        ..SubmitOrderRequest::default()
+    }
 }
 
 struct Auth;

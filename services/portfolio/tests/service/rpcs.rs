@@ -133,10 +133,10 @@ async fn fills_come_in_pages_newest_first() {
     let ether = list("ETHUSDT", 0, "").await.unwrap().into_inner().fills;
     assert_eq!((ether.len(), ether[0].symbol.as_str()), (1, "ETHUSDT"));
     assert_eq!(refusal(list("", -1, "").await).1, "PAGE_SIZE_NEGATIVE");
-    for bad in ["!".to_owned(), page::token("BTCUSDT")] {
+    for (bad, kind) in [("!".to_owned(), Kind::Invalid), (page::token("BTCUSDT"), Kind::Refused)] {
         assert_eq!(
             refusal(list("", 1, &bad).await),
-            (Kind::Invalid, "PAGE_TOKEN_INVALID".to_owned())
+            (kind, "PAGE_TOKEN_INVALID".to_owned())
         );
     }
 }
@@ -171,15 +171,15 @@ async fn postings_come_in_pages_and_sum_to_zero() {
     }
     assert!(sums.values().all(|sum| sum.is_zero()), "{sums:?}");
     assert_eq!(refusal(list(1001, "").await).1, "PAGE_SIZE_TOO_LARGE");
-    for bad in [
-        "!".to_owned(),
-        page::token("12"),
-        page::token("1:x"),
-        page::token("x:1"),
+    for (bad, kind) in [
+        ("!".to_owned(), Kind::Invalid),
+        (page::token("12"), Kind::Refused),
+        (page::token("1:x"), Kind::Refused),
+        (page::token("x:1"), Kind::Refused),
     ] {
         assert_eq!(
             refusal(list(1, &bad).await),
-            (Kind::Invalid, "PAGE_TOKEN_INVALID".to_owned()),
+            (kind, "PAGE_TOKEN_INVALID".to_owned()),
             "{bad}"
         );
     }
