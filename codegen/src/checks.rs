@@ -117,8 +117,8 @@ fn reach(message: &MessageDescriptor, reached: &mut BTreeMap<String, MessageDesc
 fn inner(field: &FieldDescriptor) -> Option<MessageDescriptor> {
     let kind = field.kind();
     let message = kind.as_message()?;
-    let is_plain = !field.is_map() && !real_oneof(field) && !message.full_name().starts_with("google.protobuf.");
-    is_plain.then(|| message.clone())
+    let is_plain = !field.is_map() && !real_oneof(field);
+    (is_plain && !message.full_name().starts_with("google.protobuf.")).then(|| message.clone())
 }
 
 fn is_ruled(field: &FieldDescriptor) -> bool {
@@ -127,6 +127,9 @@ fn is_ruled(field: &FieldDescriptor) -> bool {
 }
 
 fn write_field(field: &FieldDescriptor, checked: &[String], text: &mut String) {
+    if field.is_map() || real_oneof(field) {
+        return;
+    }
     let rules = Rules::of(field);
     let (name, place) = (field.name(), format!("message.{}", rust::field(field)));
     let message = inner(field).filter(|inner| checked.contains(&inner.full_name().to_owned()));

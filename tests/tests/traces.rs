@@ -41,7 +41,7 @@ impl TraceService for Collector {
                 let _ = self.0.send((name.clone(), span));
             }
         }
-        Ok(Response::default())
+        Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
 

@@ -51,7 +51,7 @@ impl MarketData {
     /// The places of symbols, ordered by symbol and once each.
     fn find_all(&self, symbols: &[String]) -> mesh::Result<(Arc<Market>, Vec<usize>)> {
         let market = self.market()?;
-        let place = |symbol: &String| {
+        let place = |symbol: &String| -> mesh::Result<(String, usize)> {
             let place = market.place(symbol).ok_or_else(|| error::unknown_symbol(symbol))?;
             Ok((symbol.clone(), place))
         };
