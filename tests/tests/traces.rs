@@ -48,6 +48,8 @@ impl TraceService for Collector {
 #[tokio::test]
 async fn a_collector_sees_every_step_of_a_callers_trace() {
     let Some(binary) = tool("TRADEMESH_BINARY") else { return };
+    // Fails only when a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let (sender, mut spans) = mpsc::unbounded_channel();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("telemetry.otlp_endpoint=http://{}", listener.local_addr().unwrap());

@@ -53,7 +53,9 @@ async fn calls_that_matter_are_logged_with_who_made_them() {
         let request = request
             .header("content-type", "application/json")
             .header("x-request-id", id);
-        answer(request.body("{}"))
+        let order =
+            r#"{"clientOrderId":"1","symbol":"BTCUSDT","side":"SIDE_BUY","type":"ORDER_TYPE_LIMIT","quantity":"1"}"#;
+        answer(request.body(order))
     };
     submit("paper-1", Some(&platform.ada()), "a").await;
     submit("paper-2", Some(&platform.ada()), "b").await;
