@@ -148,6 +148,11 @@ mod tests {
         assert_eq!(read::<u64>("18446744073709551615"), Some(u64::MAX));
         assert_eq!(read::<i64>(r#""-9223372036854775808""#), Some(i64::MIN));
         assert_eq!(read::<u32>("-1"), None);
+        assert_eq!(read::<i64>("9007199254740992.0"), Some(1 << 53));
+        // The parser makes floats of these, and rounds them into the range.
+        for beyond in ["-9223372036854775809", "9223372036854775808", "1e18"] {
+            assert_eq!(read::<i64>(beyond), None, "{beyond}");
+        }
     }
 
     #[test]
