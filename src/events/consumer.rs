@@ -48,6 +48,9 @@ pub trait Apply: Send {
 pub struct ConsumerOptions {
     /// Events in one transaction, when so many wait. Default 256.
     pub max_batch: usize,
+    /// After a commit the next waits so long, unless a full batch was there: a steady flow of events then shares
+    /// transactions. Default 0.
+    pub spacing: Duration,
     /// The first pause after a failure; each further one is twice as long, with full jitter. Default 50 ms.
     pub min_pause: Duration,
     /// The longest pause. Default 5 s.
@@ -58,6 +61,7 @@ impl Default for ConsumerOptions {
     fn default() -> Self {
         ConsumerOptions {
             max_batch: 256,
+            spacing: Duration::ZERO,
             min_pause: Duration::from_millis(50),
             max_pause: Duration::from_secs(5),
         }
@@ -130,6 +134,7 @@ impl<F: Feed> Consumer<F> {
             Err(error) => return Stop::of_feed(error),
         };
         while let Some(chunk) = chunks.next().await {
+            let is_full = chunk.len() >= self.options.max_batch;
             let (batch, stop) = expected(chunk, next);
             if let Some((last, _)) = batch.last() {
                 next = last + 1;
@@ -142,6 +147,9 @@ impl<F: Feed> Consumer<F> {
             }
             if let Some(stop) = stop {
                 return stop;
+            }
+            if !is_full && !self.options.spacing.is_zero() {
+                tokio::time::sleep(self.options.spacing).await;
             }
         }
         Stop::Ended

@@ -73,6 +73,15 @@ pub enum Engine {
     Postgres,
 }
 
+/// What a power cut may take from a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Durability {
+    /// Nothing that was committed.
+    Committed,
+    /// The last commits, in order and whole: whoever wrote them makes them again from their source.
+    Rebuildable,
+}
+
 /// One step of a schema. Steps are applied in order of their versions, all in one transaction, and never change afterwards.
 #[derive(Debug, Clone, Copy)]
 pub struct Migration {
@@ -102,6 +111,29 @@ impl Store {
     /// `INVALID / STORE_URL` for an address of neither engine; `REFUSED / MIGRATION_*` when the applied migrations and
     /// `migrations` disagree; `UNAVAILABLE` when the database cannot be reached.
     pub async fn open(config: &StoreConfig, service: &str, migrations: &'static [Migration]) -> Result<Store> {
+        Store::open_with(config, service, migrations, Durability::Committed).await
+    }
+
+    /// Opens a store of what can be had again from its source, such as the fold of an event stream with its cursor: a commit
+    /// does not wait for the disk. A killed process loses nothing; a power cut may take the last commits back, in order
+    /// and each of them whole, so that cursor and effect stay together.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_rebuildable(
+        config: &StoreConfig,
+        service: &str,
+        migrations: &'static [Migration],
+    ) -> Result<Store> {
+        Store::open_with(config, service, migrations, Durability::Rebuildable).await
+    }
+
+    async fn open_with(
+        config: &StoreConfig,
+        service: &str,
+        migrations: &'static [Migration],
+        durability: Durability,
+    ) -> Result<Store> {
         Store::install_drivers();
         let schema = schema_name(service)?;
         let (engine, url) = match Address::parse(&config.url)? {
@@ -113,7 +145,9 @@ impl Store {
         };
         let store = Store {
             engine,
-            writer: pool(config, engine, Access::Write, &schema).connect(&url).await?,
+            writer: pool(config, engine, Access::Write(durability), &schema)
+                .connect(&url)
+                .await?,
             // Lazily: readers need what the writer makes first.
             reader: pool(config, engine, Access::Read, &schema).connect_lazy(&url)?,
             lock_key: lock_key(&schema),
@@ -228,7 +262,7 @@ fn lock_key(schema: &str) -> i64 {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Access {
     Read,
-    Write,
+    Write(Durability),
 }
 
 fn pool(config: &StoreConfig, engine: Engine, access: Access, schema: &str) -> AnyPoolOptions {
@@ -236,7 +270,7 @@ fn pool(config: &StoreConfig, engine: Engine, access: Access, schema: &str) -> A
     AnyPoolOptions::new()
         .max_connections(match access {
             Access::Read => config.read_connections.max(1),
-            Access::Write => 1,
+            Access::Write(_) => 1,
         })
         .acquire_timeout(Duration::from_millis(config.acquire_timeout_ms))
         .after_connect(move |connection: &mut AnyConnection, _| {
@@ -249,16 +283,20 @@ fn pool(config: &StoreConfig, engine: Engine, access: Access, schema: &str) -> A
 fn session(config: &StoreConfig, engine: Engine, access: Access, schema: &str) -> String {
     let wait = config.lock_timeout_ms.min(i32::MAX as u64);
     let mut statements = match engine {
-        // FULL syncs at each commit: what was acknowledged survives a power cut, in WAL too.
-        Engine::Sqlite => format!(
-            "PRAGMA busy_timeout = {wait}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-        ),
+        Engine::Sqlite => {
+            format!("PRAGMA busy_timeout = {wait}; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON;")
+        }
         Engine::Postgres => format!("SET search_path TO \"{schema}\"; SET lock_timeout = {wait};"),
     };
     statements.push_str(match (engine, access) {
+        // FULL syncs at each commit: what was acknowledged survives a power cut, in WAL too.
+        (Engine::Sqlite, Access::Write(Durability::Committed)) => " PRAGMA synchronous = FULL;",
+        // NORMAL syncs at checkpoints: the WAL's checksums end at a whole commit.
+        (Engine::Sqlite, Access::Write(Durability::Rebuildable)) => " PRAGMA synchronous = NORMAL;",
         (Engine::Sqlite, Access::Read) => " PRAGMA query_only = ON;",
+        (Engine::Postgres, Access::Write(Durability::Committed)) => "",
+        (Engine::Postgres, Access::Write(Durability::Rebuildable)) => " SET synchronous_commit = off;",
         (Engine::Postgres, Access::Read) => " SET default_transaction_read_only = on;",
-        (Engine::Sqlite | Engine::Postgres, Access::Write) => "",
     });
     statements
 }

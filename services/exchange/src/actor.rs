@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 /// Requests that one append covers.
 const BATCH: usize = 1_024;
@@ -74,8 +75,17 @@ pub struct Actor {
     disk: Box<dyn Disk>,
     hub: Arc<Hub>,
     now: Now,
-    step: Duration,
+    pace: Pace,
     requests: mpsc::Receiver<Request>,
+}
+
+/// How time passes for the venue.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// How often the crowd acts.
+    pub step: Duration,
+    /// The least time from one append to the next: requests that come together share a sync.
+    pub commit: Duration,
 }
 
 impl Actor {
@@ -85,7 +95,7 @@ impl Actor {
         disk: Box<dyn Disk>,
         hub: Arc<Hub>,
         now: Now,
-        step: Duration,
+        pace: Pace,
         mailbox: usize,
     ) -> (Self, Handle) {
         let (sender, requests) = mpsc::channel(mailbox);
@@ -95,7 +105,7 @@ impl Actor {
                 disk,
                 hub,
                 now,
-                step,
+                pace,
                 requests,
             },
             Handle { requests: sender },
@@ -104,9 +114,10 @@ impl Actor {
 
     /// Serves until `stop` resolves or no handle is left; an error means that records may be lost.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), String> {
-        let mut timer = tokio::time::interval(self.step);
+        let mut timer = tokio::time::interval(self.pace.step);
         timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         tokio::pin!(stop);
+        let mut may_commit = Instant::now();
         loop {
             let mut effects = Effects::default();
             let mut answers = Vec::new();
@@ -115,13 +126,18 @@ impl Actor {
                 _ = timer.tick() => self.venue.advance((self.now)(), &mut effects),
                 request = self.requests.recv() => {
                     let Some(request) = request else { return Ok(()) };
+                    // At once when nothing was written lately.
+                    tokio::time::sleep_until(may_commit).await;
                     answers.push(request(&mut self.venue, (self.now)(), &mut effects));
                     while answers.len() < BATCH && let Ok(request) = self.requests.try_recv() {
                         answers.push(request(&mut self.venue, (self.now)(), &mut effects));
                     }
                 }
             }
-            self.commit(&effects).await?;
+            if !effects.records.is_empty() {
+                may_commit = Instant::now() + self.pace.commit;
+                self.commit(&effects).await?;
+            }
             answers.into_iter().for_each(|answer| answer());
             self.hub.publish_user(&effects.user);
             self.hub.publish_market(&effects.market);
@@ -129,9 +145,6 @@ impl Actor {
     }
 
     async fn commit(&mut self, effects: &Effects) -> Result<(), String> {
-        if effects.records.is_empty() {
-            return Ok(());
-        }
         self.disk
             .append(effects.records.iter().map(codec::encode).collect())
             .await

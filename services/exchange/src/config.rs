@@ -49,6 +49,9 @@ pub struct Config {
     pub mailbox: usize,
     /// Time between two turns of the crowd, in milliseconds, 1 to 1000.
     pub step_ms: u64,
+    /// The least time from one append to the journal to the next, in milliseconds, at most 100: orders that come together
+    /// share a sync.
+    pub commit_interval_ms: u64,
     /// Frames that may wait for one stream reader; a slower one is disconnected.
     pub stream_queue_frames: usize,
     /// Streams of one connection.
@@ -82,6 +85,7 @@ impl Default for Config {
             history_per_account: 10_000,
             mailbox: 4_096,
             step_ms: 20,
+            commit_interval_ms: 2,
             stream_queue_frames: 16_384,
             max_streams: 1_024,
             max_connections: 1_024,
@@ -108,6 +112,7 @@ impl Config {
             ),
             ("mailbox", (1..=1_000_000).contains(&self.mailbox)),
             ("step_ms", (1..=1_000).contains(&self.step_ms)),
+            ("commit_interval_ms", self.commit_interval_ms <= 100),
             (
                 "stream_queue_frames",
                 (16..=1_000_000).contains(&self.stream_queue_frames),

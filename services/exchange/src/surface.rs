@@ -1,7 +1,7 @@
 //! Puts the venue together: replayed ledger, actor, accounts, and the routes of the Binance surface.
 
 use crate::accounts::{Accounts, Opening};
-use crate::actor::{Actor, Disk, Handle, Now};
+use crate::actor::{Actor, Disk, Handle, Now, Pace};
 use crate::codec;
 use crate::config::Config;
 use crate::core::effects::Effects;
@@ -64,8 +64,11 @@ pub async fn open(
     disk.append(effects.records.iter().map(codec::encode).collect()).await?;
     let listings: Vec<Listing> = venue.markets().iter().map(|market| market.listing.clone()).collect();
     let hub = Arc::new(Hub::new(listings.clone(), config.stream_queue_frames));
-    let step = Duration::from_millis(config.step_ms);
-    let (actor, handle) = Actor::new(venue, disk, hub.clone(), now.clone(), step, config.mailbox);
+    let pace = Pace {
+        step: Duration::from_millis(config.step_ms),
+        commit: Duration::from_millis(config.commit_interval_ms),
+    };
+    let (actor, handle) = Actor::new(venue, disk, hub.clone(), now.clone(), pace, config.mailbox);
     let opening = Opening {
         quote: config.opening_quote,
         base_value: config.opening_base_value,

@@ -10,6 +10,9 @@ pub struct Config {
     pub reporting_asset: String,
     /// Events applied in one transaction at most. Default 500.
     pub batch_events: usize,
+    /// How long a transaction waits after the one before, in milliseconds, so that a steady flow of events shares them.
+    /// Default 10.
+    pub batch_interval_ms: u64,
     /// How often a followed portfolio is valued anew, in milliseconds. Default 250.
     pub stream_interval_ms: u64,
     /// The longest wait before a broken stream is opened again, in milliseconds. Default 5,000.
@@ -21,6 +24,7 @@ impl Default for Config {
         Self {
             reporting_asset: "USDT".to_owned(),
             batch_events: 500,
+            batch_interval_ms: 10,
             stream_interval_ms: 250,
             retry_max_ms: 5_000,
         }

@@ -76,6 +76,7 @@ impl Follower {
     async fn consume(self, shard: Shard, replaying: std::sync::Arc<ReadinessGuard>) -> Result<()> {
         let options = ConsumerOptions {
             max_batch: self.config.batch_events,
+            spacing: Duration::from_millis(self.config.batch_interval_ms),
             max_pause: Duration::from_millis(self.config.retry_max_ms),
             ..ConsumerOptions::default()
         };

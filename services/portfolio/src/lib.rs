@@ -36,7 +36,8 @@ pub const NAME: &str = "portfolio";
 pub async fn build(config: Config, deps: Deps) -> Result<Service> {
     let reporting = domain::Asset::parse(&config.reporting_asset)
         .map_err(|error| Error::invalid("CONFIG_INVALID", format!("portfolio.reporting_asset: {error}")))?;
-    let store = Store::open(&deps.store, NAME, store::MIGRATIONS).await?;
+    // All of it is the fold of trading's events: what a power cut takes back is folded again.
+    let store = Store::open_rebuildable(&deps.store, NAME, store::MIGRATIONS).await?;
     let books = Books::new(store::load(&store).await?);
     let grpc = PortfolioGrpc {
         books: books.clone(),
