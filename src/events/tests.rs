@@ -271,6 +271,7 @@ async fn consume(store: &Store, steps: Vec<Step>, fail_at: Option<(u64, Error)>)
     };
     let options = ConsumerOptions {
         max_batch: 4,
+        spacing: Duration::from_nanos(1),
         min_pause: Duration::from_nanos(1),
         max_pause: Duration::from_micros(1),
     };
@@ -318,6 +319,49 @@ async fn effects_happen_once_through_gaps_repetitions_failures_and_ends() {
         assert_eq!(outcome.effects, (1..=10).collect::<Vec<_>>());
         assert_eq!(outcome.rolled_back, 1);
     }
+}
+
+/// Gives what is sent to it.
+struct Live(Mutex<Option<tokio::sync::mpsc::UnboundedReceiver<u64>>>);
+
+impl Feed for Live {
+    fn subscribe(&self, _: u64) -> BoxFuture<'_, Result<BoxStream<'static, Result<Event>>>> {
+        let receiver = self.0.lock().take().unwrap();
+        let events = tokio_stream::wrappers::UnboundedReceiverStream::new(receiver);
+        futures::future::ready(Ok(events.map(|sequence| Ok(event(sequence))).boxed())).boxed()
+    }
+}
+
+#[tokio::test]
+async fn what_comes_within_the_spacing_shares_a_transaction() {
+    let store = store(&testing::sqlite()).await;
+    let (events, receiver) = tokio::sync::mpsc::unbounded_channel();
+    let (done, mut is_done) = tokio::sync::mpsc::unbounded_channel();
+    let options = ConsumerOptions {
+        spacing: Duration::from_millis(300),
+        ..ConsumerOptions::default()
+    };
+    let feed = Live(Mutex::new(Some(receiver)));
+    let consumer = Consumer::new(store, "s", feed, Chance::seeded(1), options);
+    let mut effect = Effect {
+        fail_at: None,
+        last: 1,
+        committed: Vec::new(),
+        rolled_back: 0,
+        done,
+    };
+    events.send(1).unwrap();
+    tokio::select! {
+        _ = consumer.run(&mut effect) => unreachable!("nothing ends it"),
+        () = async {
+            is_done.recv().await.unwrap();
+            events.send(2).unwrap();
+            events.send(3).unwrap();
+            // Past the spacing, whatever the machine does meanwhile.
+            tokio::time::sleep(Duration::from_millis(900)).await;
+        } => {}
+    }
+    assert_eq!(effect.committed, [1, 3]);
 }
 
 #[tokio::test]

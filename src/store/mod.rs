@@ -9,6 +9,7 @@
 //! holds across processes. Readers have their own pool, see committed state, and cannot write.
 
 mod error;
+mod insert;
 mod migrate;
 #[doc(hidden)]
 pub mod testing;
@@ -24,6 +25,8 @@ use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Executor};
 
 use crate::error::{Error, Result};
+
+pub use insert::{Insert, Row};
 
 /// A writing transaction. Dropped without `commit`, it rolls back.
 pub type Transaction = sqlx::Transaction<'static, sqlx::Any>;

@@ -1,13 +1,13 @@
 //! What the portfolio keeps: the fills, the ledger's movements, and the positions and balances that follow from them,
 //! all written in the transaction that moves the cursor.
 
-use crate::core::{Changes, Movement, Portfolios};
+use crate::core::{Changes, Portfolios};
 use domain::ledger::Owner;
 use domain::position::Position;
-use domain::{AccountId, Asset, Fill, Money, Symbol};
+use domain::{AccountId, Asset, Money, Symbol};
 use mesh::error::{Error, Result};
 use mesh::events::cursor;
-use mesh::store::{Migration, Store, Transaction};
+use mesh::store::{Insert, Migration, Store, Transaction};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -111,46 +111,38 @@ pub(crate) async fn load(store: &Store) -> Result<Portfolios> {
 /// # Errors
 /// When the store refuses, for example a fill that is already there.
 pub(crate) async fn save(tx: &mut Transaction, shard: i64, changes: &Changes) -> Result<()> {
-    for (sequence, fill) in &changes.fills {
-        insert_fill(tx, *sequence, fill).await?;
-    }
-    for movement in &changes.movements {
-        insert_movement(tx, shard, movement).await?;
-    }
+    fill_rows(changes)?.execute(tx).await?;
+    posting_rows(shard, changes)?.execute(tx).await?;
+    let mut positions = Insert::new(
+        "INSERT INTO position (account, symbol, state)",
+        3,
+        "ON CONFLICT (account, symbol) DO UPDATE SET state = excluded.state",
+    );
     for ((account, symbol), position) in &changes.positions {
         let state = serde_json::to_string(position).map_err(damaged)?;
-        sqlx::query(
-            "INSERT INTO position (account, symbol, state) VALUES ($1, $2, $3)
-             ON CONFLICT (account, symbol) DO UPDATE SET state = excluded.state",
-        )
-        .bind(account.as_str())
-        .bind(symbol.as_str())
-        .bind(state)
-        .execute(&mut **tx)
-        .await?;
+        let row = positions.row().bind(account.as_str())?.bind(symbol.as_str())?;
+        row.bind(state)?;
     }
+    positions.execute(tx).await?;
+    let mut balances = Insert::new(
+        "INSERT INTO balance (account, asset, amount)",
+        3,
+        "ON CONFLICT (account, asset) DO UPDATE SET amount = excluded.amount",
+    );
     for ((account, asset), amount) in &changes.balances {
-        sqlx::query(
-            "INSERT INTO balance (account, asset, amount) VALUES ($1, $2, $3)
-             ON CONFLICT (account, asset) DO UPDATE SET amount = excluded.amount",
-        )
-        .bind(account.as_str())
-        .bind(asset.as_str())
-        .bind(amount.to_string())
-        .execute(&mut **tx)
-        .await?;
+        let row = balances.row().bind(account.as_str())?.bind(asset.as_str())?;
+        row.bind(amount.to_string())?;
     }
+    balances.execute(tx).await?;
+    let mut accounts = Insert::new(
+        "INSERT INTO account (account, sequence)",
+        2,
+        "ON CONFLICT (account) DO UPDATE SET sequence = excluded.sequence",
+    );
     for (account, sequence) in &changes.sequences {
-        sqlx::query(
-            "INSERT INTO account (account, sequence) VALUES ($1, $2)
-             ON CONFLICT (account) DO UPDATE SET sequence = excluded.sequence",
-        )
-        .bind(account.as_str())
-        .bind(signed(*sequence)?)
-        .execute(&mut **tx)
-        .await?;
+        accounts.row().bind(account.as_str())?.bind(signed(*sequence)?)?;
     }
-    Ok(())
+    accounts.execute(tx).await
 }
 
 /// An account's fills before a sequence, newest first; of one symbol when it is named.
@@ -228,51 +220,56 @@ pub(crate) async fn remember_journal(store: &Store, shard: i32, journal_id: &str
     Ok(())
 }
 
-async fn insert_fill(tx: &mut Transaction, sequence: u64, fill: &Fill) -> Result<()> {
-    sqlx::query(
+fn fill_rows(changes: &Changes) -> Result<Insert> {
+    let mut rows = Insert::new(
         "INSERT INTO fill (account, venue, symbol, trade_id, order_id, sequence, is_buy, price, quantity, fee, fee_asset,
-         time_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-    )
-    .bind(fill.account.as_str())
-    .bind(fill.venue.as_str())
-    .bind(fill.symbol.as_str())
-    .bind(signed(fill.trade_id.get())?)
-    .bind(fill.order_id.as_str())
-    .bind(signed(sequence)?)
-    .bind(i64::from(fill.side == domain::Side::Buy))
-    .bind(fill.price.to_string())
-    .bind(fill.quantity.to_string())
-    .bind(fill.fee.to_string())
-    .bind(fill.fee_asset.as_str())
-    .bind(fill.time.as_micros())
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+         time_us)",
+        12,
+        "",
+    );
+    for (sequence, fill) in &changes.fills {
+        rows.row()
+            .bind(fill.account.as_str())?
+            .bind(fill.venue.as_str())?
+            .bind(fill.symbol.as_str())?
+            .bind(signed(fill.trade_id.get())?)?
+            .bind(fill.order_id.as_str())?
+            .bind(signed(*sequence)?)?
+            .bind(i64::from(fill.side == domain::Side::Buy))?
+            .bind(fill.price.to_string())?
+            .bind(fill.quantity.to_string())?
+            .bind(fill.fee.to_string())?
+            .bind(fill.fee_asset.as_str())?
+            .bind(fill.time.as_micros())?;
+    }
+    Ok(rows)
 }
 
-async fn insert_movement(tx: &mut Transaction, shard: i64, movement: &Movement) -> Result<()> {
-    let movement_id = signed(movement.sequence)? * SHARDS_BOUND + shard;
-    for (line, entry) in (0_i64..).zip(&movement.entries) {
-        let ledger_account = match &entry.owner {
-            Owner::Account(_) => "cash",
-            Owner::Counter(name) => name.as_str(),
-        };
-        sqlx::query(
-            "INSERT INTO posting (movement_id, line, account, ledger_account, asset, amount, cause, time_us)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
-        .bind(movement_id)
-        .bind(line)
-        .bind(movement.account.as_str())
-        .bind(ledger_account)
-        .bind(entry.asset.as_str())
-        .bind(entry.amount.to_string())
-        .bind(movement.cause.as_str())
-        .bind(movement.time.as_micros())
-        .execute(&mut **tx)
-        .await?;
+fn posting_rows(shard: i64, changes: &Changes) -> Result<Insert> {
+    let mut rows = Insert::new(
+        "INSERT INTO posting (movement_id, line, account, ledger_account, asset, amount, cause, time_us)",
+        8,
+        "",
+    );
+    for movement in &changes.movements {
+        let movement_id = signed(movement.sequence)? * SHARDS_BOUND + shard;
+        for (line, entry) in (0_i64..).zip(&movement.entries) {
+            let ledger_account = match &entry.owner {
+                Owner::Account(_) => "cash",
+                Owner::Counter(name) => name.as_str(),
+            };
+            rows.row()
+                .bind(movement_id)?
+                .bind(line)?
+                .bind(movement.account.as_str())?
+                .bind(ledger_account)?
+                .bind(entry.asset.as_str())?
+                .bind(entry.amount.to_string())?
+                .bind(movement.cause.as_str())?
+                .bind(movement.time.as_micros())?;
+        }
     }
-    Ok(())
+    Ok(rows)
 }
 
 fn fill_of(row: &AnyRow) -> Result<StoredFill> {
