@@ -3,7 +3,9 @@
 //! A batch is one write, and only the last one can be without its sync. What of it never reached the disk is missing
 //! from the file or reads as zeros, a sector at a time. So the end of the last segment is an *incomplete batch*, which
 //! was never acknowledged and may be cut, when the file ends within it, or when one of its sectors is all zeros; and no
-//! valid batch follows. Everything else that does not check is damage, and nothing is cut.
+//! valid batch follows. Everything else that does not check is damage, and nothing is cut. Zeros up to the end of a segment
+//! are none of it: the writer grows its file ahead. Batches that should be there instead are missed by what follows them,
+//! or by the lower bounds.
 
 use std::path::{Path, PathBuf};
 
@@ -143,6 +145,7 @@ impl Walk {
                     index.add(self.next - u64::from(size.count), offset);
                     offset += size.bytes;
                 }
+                Err(_) if bytes[offset as usize..].iter().all(|&byte| byte == 0) => break,
                 Err(_) if is_last && is_incomplete(bytes, offset) => {
                     self.incomplete = Some((offset, bytes.len() as u64 - offset));
                     break;
@@ -199,16 +202,20 @@ fn is_incomplete(bytes: &[u8], offset: u64) -> bool {
     let Some(header) = rest.first_chunk() else {
         return true;
     };
-    let ends_within = matches!(Header::decode(header), Ok(header) if header.size() > rest.len() as u64);
-    (ends_within || has_zero_sector(bytes, offset)) && !has_header(&rest[1..])
+    // Only the batch's own sectors tell: zeros after a whole one are the writer's, and a damaged one is no incomplete one.
+    let is_unwritten = match Header::decode(header) {
+        Ok(header) => header.size() > rest.len() as u64 || has_zero_sector(bytes, offset, header.size()),
+        Err(_) => has_zero_sector(bytes, offset, batch::HEADER as u64),
+    };
+    is_unwritten && !has_header(&rest[1..])
 }
 
-fn has_zero_sector(bytes: &[u8], offset: u64) -> bool {
+/// Whether the `length` bytes from `offset` on have nothing but zeros in one of their sectors.
+fn has_zero_sector(bytes: &[u8], offset: u64, length: u64) -> bool {
     let mut start = offset;
-    while start < bytes.len() as u64 {
-        let end = (start / SECTOR + 1) * SECTOR;
-        let sector = &bytes[start as usize..(end as usize).min(bytes.len())];
-        if sector.iter().all(|&byte| byte == 0) {
+    while start < offset + length {
+        let end = ((start / SECTOR + 1) * SECTOR).min(offset + length);
+        if bytes[start as usize..end as usize].iter().all(|&byte| byte == 0) {
             return true;
         }
         start = end;

@@ -10,6 +10,7 @@ mod crash;
 mod damage;
 mod room;
 mod snapshots;
+mod zeros;
 
 const FOLDER: &str = "/journal";
 
@@ -18,6 +19,7 @@ fn options(disk: &SimulatedDisk) -> FileJournalOptions {
         segment_bytes: 4096,
         tail_records: 4,
         reserve_bytes: 2048,
+        zeros_bytes: 0,
         disk: Arc::new(disk.clone()),
         chance: Chance::seeded(1),
         ..FileJournalOptions::default()

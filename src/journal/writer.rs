@@ -16,8 +16,11 @@ use super::reader::{FileReader, SegmentIndex};
 use super::segment;
 use crate::error::{Error, Result};
 
-/// Room is asked for in steps of so many bytes beyond what is needed now.
-pub(super) const STEP: u64 = 64 * 1024;
+/// Room is asked for in steps of so many bytes beyond what is needed now. Each step is a change that the file system has to
+/// journal, and one sync has to wait for.
+pub(super) const STEP: u64 = 1024 * 1024;
+/// Zeros are written in pieces of so many bytes.
+const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
 pub(super) struct Writer {
     pub(super) disk: Arc<dyn Disk>,
@@ -27,6 +30,10 @@ pub(super) struct Writer {
     pub(super) segment_bytes: u64,
     /// 0: no room is set aside.
     pub(super) reserve_bytes: u64,
+    /// How far ahead zeros are written.
+    pub(super) zeros_bytes: u64,
+    /// Of the file: what is beyond `end` is zeros.
+    pub(super) size: u64,
     pub(super) file: Box<dyn DiskFile>,
     pub(super) path: PathBuf,
     pub(super) end: u64,
@@ -71,6 +78,7 @@ impl Writer {
             let message = "the disk is full, and the journal's reserve is used up";
             return Err(Error::exhausted(DISK_FULL, message).with("file", self.path.display()));
         }
+        self.write_zeros(size).map_err(|error| poisoned(error.message()))?;
         let first = self.next;
         let (bytes, chain) = batch::encode(&records, first, self.meta.epoch, self.chain);
         self.write(&bytes).map_err(|error| poisoned(error.message()))?;
@@ -78,6 +86,7 @@ impl Writer {
         self.check_epoch()?;
         let offset = self.end;
         self.end += size;
+        self.size = self.size.max(self.end);
         self.next += records.len() as u64;
         self.chain = chain;
         self.poisoned = false;
@@ -99,6 +108,24 @@ impl Writer {
             self.roll()?;
         }
         self.has_room(size)?;
+        Ok(())
+    }
+
+    /// Grows the file ahead of a batch that would grow it, within its own room. A file that grows, and room that is written
+    /// for the first time, are changes which the file system journals: one sync pays for many.
+    fn write_zeros(&mut self, batch: u64) -> Result<()> {
+        let is_room_known = self.reserve_bytes > 0 && self.allocated < u64::MAX;
+        if self.end + batch <= self.size || !is_room_known {
+            return Ok(());
+        }
+        let target = self.allocated.min(self.end + batch + self.zeros_bytes);
+        while self.size < target {
+            let piece = (target - self.size).min(ZEROS.len() as u64);
+            self.file
+                .write_at(&ZEROS[..piece as usize], self.size)
+                .explain("write", &self.path)?;
+            self.size += piece;
+        }
         Ok(())
     }
 
@@ -132,11 +159,13 @@ impl Writer {
             Err(error) if is_full(&error) => return Ok(()),
             Err(error) => return Err(error).explain("create", &path),
         };
-        // Room that was set aside and not used goes back to the disk.
+        // Room that was set aside and not used goes back to the disk, before a snapshot can stand for this segment.
         self.file.truncate(self.end).explain("trim", &self.path)?;
+        self.file.sync().explain("sync", &self.path)?;
         self.file = file;
         self.path.clone_from(&path);
         self.end = segment::HEADER;
+        self.size = segment::HEADER;
         self.allocated = allocated;
         self.reader.began_segment(SegmentIndex::new(path, first));
         self.meta.segment = first;
