@@ -46,6 +46,9 @@ pub struct Config {
     pub mailbox: usize,
     /// Commands that one group commit covers at most.
     pub batch: usize,
+    /// How long what the venue tells waits for company before it is committed, in milliseconds, at most 100: it then shares the
+    /// sync of an order that comes meanwhile.
+    pub news_patience_ms: u32,
     /// Orders that are decided and not yet sent, a shard; beyond it new orders are refused as overload.
     pub max_backlog: usize,
     /// Batches of events that a slow reader of an event stream may be behind.
@@ -108,6 +111,7 @@ impl Default for Config {
             accounts_per_connection: 100,
             mailbox: 4_096,
             batch: 512,
+            news_patience_ms: 2,
             max_backlog: 8_192,
             stream_buffer: 4_096,
             closed_orders_kept: 50_000,
@@ -142,7 +146,7 @@ impl Config {
     /// # Errors
     /// `INVALID / CONFIG_VALUE`, naming the key.
     pub fn validate(&self) -> Result<()> {
-        let bounds: [(&str, u64, u64, u64); 20] = [
+        let bounds: [(&str, u64, u64, u64); 21] = [
             ("shards", u64::from(self.shards), 1, 32),
             ("recv_window_ms", u64::from(self.recv_window_ms), 1, 60_000),
             ("processing_bound_ms", u64::from(self.processing_bound_ms), 1, 600_000),
@@ -155,6 +159,7 @@ impl Config {
             ("accounts_per_connection", self.accounts_per_connection as u64, 1, 1_000),
             ("mailbox", self.mailbox as u64, 1, 1_000_000),
             ("batch", self.batch as u64, 1, 10_000),
+            ("news_patience_ms", u64::from(self.news_patience_ms), 0, 100),
             ("max_backlog", self.max_backlog as u64, 1, 1_000_000),
             ("stream_buffer", self.stream_buffer as u64, 1, 1_000_000),
             ("closed_orders_kept", self.closed_orders_kept as u64, 1, 100_000_000),

@@ -27,7 +27,9 @@ use mesh::{Error, Result};
 use parking_lot::RwLock;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{broadcast, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// What a shard is made of.
@@ -39,6 +41,8 @@ pub(crate) struct Parts {
     pub(crate) venue: Arc<dyn Venue>,
     pub(crate) sender: Sender,
     pub(crate) batch: usize,
+    /// How long news of the venue wait for company before their commit.
+    pub(crate) news_patience: Duration,
 }
 
 /// The running shard.
@@ -99,7 +103,10 @@ impl Shard {
                 () = stop.cancelled() => None,
             };
             let Some(first) = first else { return self.end().await };
-            let waiting = self.drain(first);
+            let waiting = match first.reply {
+                Some(_) => self.drain(vec![first]),
+                None => self.gather(first).await,
+            };
             self.look_for_room(&waiting).await?;
             let batch = self.decide(waiting)?;
             self.commit(batch).await?;
@@ -150,9 +157,25 @@ impl Shard {
         Ok(())
     }
 
-    /// What waits now, what is urgent first.
-    fn drain(&mut self, first: Mail) -> Vec<Mail> {
+    /// News that nobody waits for have some patience, and share the commit of whoever asks meanwhile.
+    async fn gather(&mut self, first: Mail) -> Vec<Mail> {
+        let until = Instant::now() + self.parts.news_patience;
         let mut waiting = vec![first];
+        while waiting.len() < self.parts.batch && waiting.iter().all(|mail| mail.reply.is_none()) {
+            let mail = tokio::select! {
+                biased;
+                mail = self.urgent.recv() => mail,
+                mail = self.orders.recv() => mail,
+                () = tokio::time::sleep_until(until) => None,
+            };
+            let Some(mail) = mail else { break };
+            waiting.push(mail);
+        }
+        self.drain(waiting)
+    }
+
+    /// What waits now, what is urgent first.
+    fn drain(&mut self, mut waiting: Vec<Mail>) -> Vec<Mail> {
         for mailbox in [&mut self.urgent, &mut self.orders] {
             while waiting.len() < self.parts.batch {
                 let Ok(mail) = mailbox.try_recv() else { break };

@@ -180,6 +180,7 @@ pub fn start_shard(
         venue: Arc::clone(&ground.venue),
         sender,
         batch: config.batch,
+        news_patience: Config::millis(config.news_patience_ms),
     };
     let shard = Shard::new(parts, ends);
     ground

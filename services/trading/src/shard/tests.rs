@@ -143,6 +143,11 @@ fn market(now: i64) -> Market {
 
 /// A shard with one opened account; from then on its disk takes as many batches as the gate permits.
 async fn rig(mailbox: usize, max_backlog: usize) -> Rig {
+    patient_rig(mailbox, max_backlog, Duration::ZERO).await
+}
+
+/// One whose shard lets news wait so long.
+async fn patient_rig(mailbox: usize, max_backlog: usize, news_patience: Duration) -> Rig {
     let (clock, _hands) = Clock::manual(1_000_000_000);
     let (shutdown, failures) = Shutdown::new();
     let (disk, gate) = (Arc::new(Disk::default()), Arc::new(Semaphore::new(2)));
@@ -191,6 +196,7 @@ async fn rig(mailbox: usize, max_backlog: usize) -> Rig {
         venue: venue.clone(),
         sender,
         batch: 64,
+        news_patience,
     };
     shutdown.spawn("shard 0", Shard::new(parts, ends).run(shutdown.token()));
     let balances = vec![(Asset::parse("USDT").unwrap(), "100000".parse().unwrap())];
@@ -279,6 +285,20 @@ async fn one_commit_covers_all_that_waits_and_nobody_hears_before_it() {
     };
     assert!(sequence >= 7);
     rig.venue.wait_placed(3).await;
+}
+
+#[tokio::test]
+async fn news_wait_for_somebody_who_asks_and_share_the_commit() {
+    let rig = patient_rig(64, 64, Duration::from_secs(3_600)).await;
+    rig.gate.add_permits(1);
+    rig.handle
+        .tell(Command::Balances(Balances {
+            account: AccountId::parse("two").unwrap(),
+            balances: Vec::new(),
+        }))
+        .await;
+    rig.handle.submit(submit("a")).await.unwrap();
+    assert_eq!(*rig.disk.batches.lock(), [1, 3]);
 }
 
 #[tokio::test]
