@@ -156,7 +156,11 @@ async fn what_no_longer_fits_a_segment_gives_its_room_back() {
 #[tokio::test]
 async fn a_real_disk_sets_room_aside_beyond_the_end() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut journal, _) = FileJournal::open(folder.path(), FileJournalOptions::default()).unwrap();
+    let without_zeros = FileJournalOptions {
+        zeros_bytes: 0,
+        ..FileJournalOptions::default()
+    };
+    let (mut journal, _) = FileJournal::open(folder.path(), without_zeros).unwrap();
     assert!(journal.has_room(1000).await.unwrap());
     fill(&mut journal, 20).await;
     let path = segment::path(folder.path(), 1);
