@@ -101,6 +101,29 @@ impl MatchingBook {
         Some(order)
     }
 
+    /// Takes `lots` off a resting order, which keeps its place in the queue; what is left of it.
+    ///
+    /// `None`, and no change, when no such order rests, or when nothing would be taken off or left.
+    pub fn reduce(&mut self, id: u64, lots: u64, effects: &mut Effects) -> Option<RestingOrder> {
+        let place = *self.by_id.get(&id)?;
+        let slot = &mut self.orders[place];
+        if lots == 0 || lots >= slot.lots {
+            return None;
+        }
+        slot.lots -= lots;
+        let (order, rank) = (resting(slot), slot.rank);
+        let ladder = match order.side {
+            Side::Buy => &mut self.bids,
+            Side::Sell => &mut self.asks,
+        };
+        effects.levels.push(LevelChange {
+            side: order.side,
+            tick: order.tick,
+            lots: ladder.shrink(rank, lots),
+        });
+        Some(order)
+    }
+
     /// The best level of a side.
     pub fn best(&self, side: Side) -> Option<DepthLevel> {
         self.ladder(side).best().map(|level| depth(side, level))

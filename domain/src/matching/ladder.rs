@@ -103,6 +103,17 @@ impl Ladder {
         lots
     }
 
+    /// Takes lots off one of a level's orders, which stays; the level's new total.
+    pub(super) fn shrink(&mut self, rank: i64, lots: u64) -> u64 {
+        let Ok(index) = self.find(rank) else {
+            unreachable!("a resting order's level is in its ladder");
+        };
+        self.total_lots -= lots;
+        let level = &mut self.levels[index];
+        level.lots -= lots;
+        level.lots
+    }
+
     /// Writes back what trading left of the best level: its queue now starts at `head`.
     pub(super) fn set_best(&mut self, lots_taken: u64, head: u32) {
         self.total_lots -= lots_taken;

@@ -17,6 +17,8 @@ pub struct ApiError {
     pub message: String,
     /// Seconds after which a retry can succeed.
     pub retry_after: Option<u64>,
+    /// More about it, as Binance's `data`.
+    pub data: Option<serde_json::Value>,
 }
 
 impl ApiError {
@@ -27,6 +29,7 @@ impl ApiError {
             code,
             message: message.into(),
             retry_after: None,
+            data: None,
         }
     }
 
@@ -109,6 +112,11 @@ impl ApiError {
         Self::bad(-1106, format!("Parameter '{name}' sent when not required."))
     }
 
+    /// A word that is none of the known ones.
+    pub fn invalid(name: &str) -> Self {
+        Self::bad(-1130, format!("Data sent for parameter '{name}' is not valid."))
+    }
+
     /// A decimal that was not taken.
     pub fn decimal(name: &str, fault: DecimalFault) -> Self {
         match fault {
@@ -144,6 +152,14 @@ impl ApiError {
             other => other.into(),
         }
     }
+
+    /// A refusal to reduce an order.
+    pub fn amend(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::UnknownOrder => Refusal::NoSuchOrder.into(),
+            other => other.into(),
+        }
+    }
 }
 
 impl From<Refusal> for ApiError {
@@ -159,7 +175,15 @@ impl From<Refusal> for ApiError {
             ),
             Refusal::UnknownOrder => Self::bad(-2010, "Unknown order sent."),
             Refusal::NoSuchOrder => Self::bad(-2013, "Order does not exist."),
+            Refusal::NoSuchList => Self::bad(-2018, "Order list does not exist."),
             Refusal::NoSuchAccount => Self::key(),
+            Refusal::WouldTrigger => Self::bad(-2010, "Order would trigger immediately."),
+            Refusal::IcebergExceeds => Self::bad(-2010, "IcebergQty exceeds QTY."),
+            Refusal::PriceRelation => Self::bad(-2010, "The relationship of the prices for the orders is not correct."),
+            Refusal::CancelRestricted => Self::bad(-2011, "Order was not canceled due to cancel restrictions."),
+            Refusal::AmendIncrease => Self::bad(-2038, "Order amend (quantity increase) is not supported."),
+            Refusal::AmendRejected => Self::bad(-2038, "The requested action is not supported for this order."),
+            Refusal::AmendNothing => Self::bad(-2038, "The requested action would change no state; rejecting."),
         }
     }
 }
@@ -178,13 +202,24 @@ mod tests {
             (Refusal::NoLiquidity, 400, -2010),
             (Refusal::UnknownOrder, 400, -2010),
             (Refusal::NoSuchOrder, 400, -2013),
+            (Refusal::NoSuchList, 400, -2018),
             (Refusal::NoSuchAccount, 401, -2015),
+            (Refusal::WouldTrigger, 400, -2010),
+            (Refusal::IcebergExceeds, 400, -2010),
+            (Refusal::PriceRelation, 400, -2010),
+            (Refusal::CancelRestricted, 400, -2011),
+            (Refusal::AmendIncrease, 400, -2038),
+            (Refusal::AmendRejected, 400, -2038),
+            (Refusal::AmendNothing, 400, -2038),
         ];
         for (refusal, status, code) in table {
             let error = ApiError::from(refusal);
             assert_eq!((error.status, error.code), (status, code), "{refusal:?}");
         }
         assert_eq!(ApiError::cancel(Refusal::UnknownOrder).code, -2011);
+        assert_eq!(ApiError::amend(Refusal::UnknownOrder).code, -2013);
+        assert_eq!(ApiError::amend(Refusal::AmendNothing).code, -2038);
+        assert_eq!(ApiError::invalid("x").code, -1130);
         assert_eq!(ApiError::cancel(Refusal::NoSuchAccount).code, -2015);
         assert_eq!(ApiError::decimal("price", DecimalFault::TooPrecise).code, -1111);
         assert_eq!(ApiError::busy().status, 503);

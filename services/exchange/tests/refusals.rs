@@ -109,9 +109,64 @@ async fn every_refusal_changes_nothing_and_has_its_code() {
             "Invalid timeInForce.",
         ),
         (
-            limit("BUY", &price, "0.01", "").replace("LIMIT", "STOP_LOSS"),
+            limit("BUY", &price, "0.01", "").replace("LIMIT", "PEGGED"),
             -1116,
             "Invalid orderType.",
+        ),
+        (
+            limit("BUY", &price, "0.01", "").replace("LIMIT", "STOP_LOSS"),
+            -1106,
+            "Parameter 'price' sent when not required.",
+        ),
+        (
+            "symbol=BTCUSDT&side=BUY&type=TAKE_PROFIT&quantity=0.01".to_owned(),
+            -1102,
+            "Param 'stopPrice' or 'trailingDelta' must be sent",
+        ),
+        (
+            "symbol=BTCUSDT&side=BUY&type=TAKE_PROFIT&quantity=0.01&stopPrice=0".to_owned(),
+            -1102,
+            "Mandatory parameter 'stopPrice'",
+        ),
+        (
+            "symbol=BTCUSDT&side=SELL&type=STOP_LOSS&quantity=0.01&stopPrice=200000".to_owned(),
+            -2010,
+            "Order would trigger immediately.",
+        ),
+        (
+            "symbol=BTCUSDT&side=SELL&type=STOP_LOSS&quantity=0.01&trailingDelta=5".to_owned(),
+            -1013,
+            "Filter failure: TRAILING_DELTA",
+        ),
+        (
+            "symbol=BTCUSDT&side=SELL&type=STOP_LOSS&quantity=0.01&trailingDelta=9999999999".to_owned(),
+            -1013,
+            "Filter failure: TRAILING_DELTA",
+        ),
+        (
+            limit("BUY", &price, "0.01", "&icebergQty=0.02"),
+            -2010,
+            "IcebergQty exceeds QTY.",
+        ),
+        (
+            limit("BUY", &price, "0.01", "&icebergQty=0.0009"),
+            -1013,
+            "Filter failure: ICEBERG_PARTS",
+        ),
+        (
+            limit("BUY", &price, "0.01", "&icebergQty=0.005").replace("GTC", "IOC"),
+            -1014,
+            "Unsupported order combination.",
+        ),
+        (
+            limit("BUY", &price, "0.01", "&selfTradePreventionMode=TRANSFER"),
+            -1013,
+            "This symbol does not allow the specified self-trade prevention mode.",
+        ),
+        (
+            limit("BUY", &price, "0.01", "&selfTradePreventionMode=MAYBE"),
+            -1130,
+            "selfTradePreventionMode",
         ),
         (
             limit("BUY", &price, "0.01", "&stopPrice=1"),
@@ -158,6 +213,31 @@ async fn every_refusal_changes_nothing_and_has_its_code() {
             "symbol=BTCUSDT&startTime=1&endTime=86400002",
             -1127,
         ),
+        (Method::GET, "/api/v3/orderList", "orderListId=999999999", -2018),
+        (Method::GET, "/api/v3/orderList", "", -1102),
+        (
+            Method::DELETE,
+            "/api/v3/orderList",
+            "symbol=BTCUSDT&orderListId=999999999",
+            -2011,
+        ),
+        (Method::GET, "/api/v3/allOrderList", "fromId=1&startTime=1", -1128),
+        (Method::GET, "/api/v3/myPreventedMatches", "symbol=BTCUSDT", -1128),
+        (Method::GET, "/api/v3/order/amendments", "symbol=BTCUSDT", -1102),
+        (
+            Method::PUT,
+            "/api/v3/order/amend/keepPriority",
+            "symbol=BTCUSDT&orderId=999999999&newQty=1",
+            -2013,
+        ),
+        (
+            Method::PUT,
+            "/api/v3/order/amend/keepPriority",
+            "symbol=BTCUSDT&origClientOrderId=taken&newQty=1",
+            -2038,
+        ),
+        (Method::POST, "/sapi/v1/bnbBurn", "", -1102),
+        (Method::POST, "/sapi/v1/bnbBurn", "spotBNBBurn=maybe", -1100),
         (Method::GET, "/api/v3/account", "recvWindow=60001", -1131),
         (Method::GET, "/api/v3/account", "recvWindow=x", -1100),
     ];

@@ -100,6 +100,7 @@ impl Model {
 enum Step {
     Submit(NewOrder),
     Cancel(u64),
+    Reduce(u64, u64),
 }
 
 fn any_step(ticks: i64) -> impl Strategy<Value = Step> {
@@ -123,7 +124,8 @@ fn any_step(ticks: i64) -> impl Strategy<Value = Step> {
                 lots,
             })
         });
-    prop_oneof![3 => submit, 1 => (1u64..80).prop_map(Step::Cancel)]
+    let reduce = (1u64..80, 0u64..12).prop_map(|(id, lots)| Step::Reduce(id, lots));
+    prop_oneof![6 => submit, 2 => (1u64..80).prop_map(Step::Cancel), 1 => reduce]
 }
 
 fn depth_of(orders: &[RestingOrder]) -> Vec<DepthLevel> {
@@ -162,6 +164,14 @@ fn check(steps: Vec<Step>) -> Result<(), TestCaseError> {
                     book.cancel(id, &mut effects),
                     found.map(|index| model.orders.remove(index))
                 );
+            }
+            Step::Reduce(id, lots) => {
+                let found = model.orders.iter_mut().find(|order| order.id == id);
+                let reduced = found.filter(|order| (1..order.lots).contains(&lots)).map(|order| {
+                    order.lots -= lots;
+                    *order
+                });
+                prop_assert_eq!(book.reduce(id, lots, &mut effects), reduced);
             }
         }
         prop_assert_eq!(&effects.executions, &executions);

@@ -2,7 +2,7 @@
 
 use super::order::Side;
 use domain::TimeInForce;
-use domain::matching::{DepthLevel, Effects, Execution, MatchingBook, NewOrder};
+use domain::matching::{DepthLevel, Effects, Execution, MatchingBook, NewOrder, RestingOrder};
 
 /// A level or an order: price in ticks, quantity in lots.
 pub type Quote = (i64, i64);
@@ -23,6 +23,19 @@ pub struct Match {
     pub left: i64,
 }
 
+/// What the book holds of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resting {
+    /// Its id.
+    pub id: u64,
+    /// Buy or sell.
+    pub side: Side,
+    /// Its price in ticks.
+    pub ticks: i64,
+    /// Its lots.
+    pub lots: i64,
+}
+
 /// The book.
 #[derive(Clone, Debug, Default)]
 pub struct Book {
@@ -32,6 +45,15 @@ pub struct Book {
 
 fn quote(level: DepthLevel) -> Quote {
     (level.tick, signed(level.lots))
+}
+
+fn resting(order: RestingOrder) -> Resting {
+    Resting {
+        id: order.id,
+        side: order.side,
+        ticks: order.tick,
+        lots: signed(order.lots),
+    }
 }
 
 /// Every quantity enters as an `i64`; a level that sums to more than one holds is shown as that.
@@ -90,6 +112,27 @@ impl Book {
                 &mut self.effects,
             )
             .is_ok()
+    }
+
+    /// The orders that a taker on `side` meets at `limit` or better, in the order in which it meets them.
+    pub fn ahead(&self, side: Side, limit: i64) -> impl Iterator<Item = Resting> + '_ {
+        let within = move |ticks: i64| match side {
+            Side::Buy => ticks <= limit,
+            Side::Sell => ticks >= limit,
+        };
+        let orders = self.book.orders(side.opposite()).map(resting);
+        orders.take_while(move |order| within(order.ticks))
+    }
+
+    /// What rests of an order.
+    pub fn resting(&self, id: u64) -> Option<Resting> {
+        self.book.order(id).map(resting)
+    }
+
+    /// Takes lots off an order, which keeps its place and some of its lots; false when it cannot.
+    pub fn reduce(&mut self, id: u64, lots: i64) -> bool {
+        self.effects.clear();
+        self.book.reduce(id, lots.unsigned_abs(), &mut self.effects).is_some()
     }
 
     /// Removes an order, and says where it was.

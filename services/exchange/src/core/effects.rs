@@ -1,14 +1,16 @@
 //! What comes out of the venue: records to make durable, and what to tell whom afterwards.
 
+use super::fees::FEE_ASSET;
 use super::ledger::{Balance, Ledger, Record};
 use super::listing::Listing;
 use super::market::MarketEvent;
-use super::order::{Fill, Order};
+use super::order::{Amendment, Fill, Order, PreventedMatch};
+use super::order_list::OrderList;
 
 /// What happened to an order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Execution {
-    /// Accepted.
+    /// Accepted; or triggered, and now in the book.
     New,
     /// Filled, in part or whole.
     Trade(Fill),
@@ -17,8 +19,14 @@ pub enum Execution {
         /// The id of the cancel request.
         client_id: String,
     },
+    /// Reduced, in its place.
+    Replaced(Amendment),
+    /// Refused when its turn in its list came.
+    Rejected,
     /// Ended by its own rules.
     Expired,
+    /// Would have traded with its own account.
+    Prevented(PreventedMatch),
 }
 
 /// What an account is told.
@@ -31,7 +39,9 @@ pub enum UserEventKind {
         /// The change.
         execution: Execution,
     },
-    /// Balances changed: both assets of the symbol.
+    /// An order list began or ended.
+    List(OrderList),
+    /// Balances changed: both assets of the symbol, and the fee asset of an account that pays in it.
     Position(Vec<(String, Balance)>),
 }
 
@@ -68,27 +78,30 @@ impl Effects {
 
     pub(super) fn execution(&mut self, ledger: &Ledger, account: &str, id: u64, execution: Execution, time: i64) {
         if let Some(order) = ledger.account(account).and_then(|state| state.orders.get(&id)) {
-            let kind = UserEventKind::Execution {
-                order: Box::new(order.clone()),
-                execution,
-            };
-            self.user.push(UserEvent {
-                account: account.to_owned(),
-                time,
-                kind,
-            });
+            let order = Box::new(order.clone());
+            self.tell(account, time, UserEventKind::Execution { order, execution });
+        }
+    }
+
+    pub(super) fn list(&mut self, ledger: &Ledger, account: &str, id: u64, time: i64) {
+        if let Some(list) = ledger.account(account).and_then(|state| state.lists.get(&id)) {
+            self.tell(account, time, UserEventKind::List(list.clone()));
         }
     }
 
     pub(super) fn position(&mut self, ledger: &Ledger, account: &str, listing: &Listing, time: i64) {
         if let Some(state) = ledger.account(account) {
-            let assets = [listing.base.as_str(), super::listing::QUOTE];
-            let balances = assets.map(|asset| (asset.to_owned(), state.balance(asset))).to_vec();
-            self.user.push(UserEvent {
-                account: account.to_owned(),
-                time,
-                kind: UserEventKind::Position(balances),
-            });
+            let fee_asset = (state.pays_in_fee_asset && listing.base != FEE_ASSET).then_some(FEE_ASSET);
+            let assets = [listing.base.as_str(), super::listing::QUOTE]
+                .into_iter()
+                .chain(fee_asset);
+            let balances = assets.map(|asset| (asset.to_owned(), state.balance(asset))).collect();
+            self.tell(account, time, UserEventKind::Position(balances));
         }
+    }
+
+    fn tell(&mut self, account: &str, time: i64, kind: UserEventKind) {
+        let account = account.to_owned();
+        self.user.push(UserEvent { account, time, kind });
     }
 }

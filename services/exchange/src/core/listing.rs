@@ -84,6 +84,8 @@ pub struct Listing {
     pub half_spread: f64,
     /// USDT value of a typical resting order.
     pub typical_value: f64,
+    /// Whether it has Binance's older filters `PERCENT_PRICE` and `MIN_NOTIONAL` in place of their successors.
+    pub older_filters: bool,
 }
 
 impl Listing {
@@ -117,6 +119,11 @@ impl Listing {
     /// The largest quantity of a market order.
     pub fn max_market_quantity(&self) -> Atoms {
         self.max_quantity() / 10
+    }
+
+    /// How much of the base an account may hold and bid for together.
+    pub fn max_position(&self) -> Atoms {
+        self.max_quantity() * 10
     }
 
     /// The value of `lots` at `ticks`, in quote atoms.
@@ -198,6 +205,7 @@ fn listing(rank: usize) -> Listing {
         own_volatility: if rank == 0 { 2e-5 } else { 6e-5 + 1e-4 * own },
         half_spread: 0.000_1 + 0.000_4 * (rank as f64 / 120.0).min(1.0),
         typical_value: 400.0 + 6_000.0 / (1.0 + rank as f64 / 3.0),
+        older_filters: rank % 10 == 7,
     }
 }
 

@@ -1,9 +1,11 @@
 //! One symbol's market: its book, tape and candles, and what changed since the last look.
 
 use super::bars::{Bar, Interval, Series};
-use super::book::{Book, Quote};
+use super::book::{Book, Match, Quote};
+use super::iceberg::Icebergs;
 use super::listing::Listing;
 use super::order::Side;
+use super::stops::Stops;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How many of the latest trades a market remembers.
@@ -122,8 +124,11 @@ pub struct Trade {
 pub struct Market {
     /// What is traded.
     pub listing: Listing,
-    book: Book,
-    owners: BTreeMap<u64, Owner>,
+    pub(super) book: Book,
+    pub(super) icebergs: Icebergs,
+    /// The orders that wait for a price.
+    pub(super) stops: Stops,
+    pub(super) owners: BTreeMap<u64, Owner>,
     update: u64,
     flushed: u64,
     dirty: BTreeSet<(Side, i64)>,
@@ -154,6 +159,8 @@ impl Market {
         Self {
             listing,
             book: Book::default(),
+            icebergs: Icebergs::default(),
+            stops: Stops::default(),
             owners: BTreeMap::new(),
             update: first_id,
             flushed: first_id,
@@ -226,46 +233,65 @@ impl Market {
 
     /// Takes up to `lots` at `limit` or better.
     pub fn take(&mut self, side: Side, limit: i64, lots: i64, time: i64, events: &mut Vec<MarketEvent>) -> Vec<Trade> {
-        let matches = self.book.take(side, limit, lots);
-        let mut trades = Vec::with_capacity(matches.len());
+        let mut trades = Vec::new();
         let mut running: Option<Aggregate> = None;
-        for matched in matches {
-            let print = self.print(matched.ticks, matched.lots, side, time);
-            events.push(MarketEvent::Trade(print));
-            self.changed(side.opposite(), matched.ticks);
-            let owner = if matched.left == 0 {
-                self.owners.remove(&matched.maker)
-            } else {
-                self.owners.get(&matched.maker).cloned()
-            };
-            let owner = owner.expect("every resting order has an owner");
-            trades.push(Trade {
-                owner,
-                maker: matched.maker,
-                left: matched.left,
-                print,
-            });
-            match &mut running {
-                Some(aggregate) if aggregate.ticks == print.ticks => {
-                    aggregate.last = print.id;
-                    aggregate.lots += print.lots;
-                }
-                _ => {
-                    self.aggregate(running.take(), events);
-                    running = Some(Aggregate {
-                        id: 0,
-                        first: print.id,
-                        last: print.id,
-                        ticks: print.ticks,
-                        lots: print.lots,
-                        time,
-                        buyer_made: print.buyer_made,
-                    });
-                }
+        let mut left = lots;
+        while left > 0 {
+            let once = self.until_refill(side, limit, left);
+            let nothing_hidden = once == left;
+            for matched in self.book.take(side, limit, once) {
+                left -= matched.lots;
+                let trade = self.trade(matched, side, time, events);
+                self.extend(&mut running, &trade.print, events);
+                trades.push(trade);
+            }
+            if nothing_hidden {
+                break;
             }
         }
         self.aggregate(running, events);
         trades
+    }
+
+    /// One match becomes a trade, and an iceberg shows its next part behind everyone at its price.
+    fn trade(&mut self, matched: Match, taker: Side, time: i64, events: &mut Vec<MarketEvent>) -> Trade {
+        let print = self.print(matched.ticks, matched.lots, taker, time);
+        events.push(MarketEvent::Trade(print));
+        self.changed(taker.opposite(), matched.ticks);
+        let refilled = matched.left == 0 && self.refill(matched.maker, taker.opposite(), matched.ticks);
+        let owner = if matched.left == 0 && !refilled {
+            self.owners.remove(&matched.maker)
+        } else {
+            self.owners.get(&matched.maker).cloned()
+        };
+        Trade {
+            owner: owner.expect("every resting order has an owner"),
+            maker: matched.maker,
+            left: matched.left,
+            print,
+        }
+    }
+
+    /// Adds a print to the aggregate of the running taker, or ends that and begins another.
+    fn extend(&mut self, running: &mut Option<Aggregate>, print: &Print, events: &mut Vec<MarketEvent>) {
+        match running {
+            Some(aggregate) if aggregate.ticks == print.ticks => {
+                aggregate.last = print.id;
+                aggregate.lots += print.lots;
+            }
+            _ => {
+                self.aggregate(running.take(), events);
+                *running = Some(Aggregate {
+                    id: 0,
+                    first: print.id,
+                    last: print.id,
+                    ticks: print.ticks,
+                    lots: print.lots,
+                    time: print.time,
+                    buyer_made: print.buyer_made,
+                });
+            }
+        }
     }
 
     fn print(&mut self, ticks: i64, lots: i64, taker: Side, time: i64) -> Print {
@@ -316,11 +342,12 @@ impl Market {
             return false;
         };
         self.owners.remove(&id);
+        self.icebergs.forget(id);
         self.changed(side, ticks);
         true
     }
 
-    fn changed(&mut self, side: Side, ticks: i64) {
+    pub(super) fn changed(&mut self, side: Side, ticks: i64) {
         self.update += 1;
         self.level_changes += 1;
         self.dirty.insert((side, ticks));

@@ -2,12 +2,22 @@
 
 use super::listing::QUOTE;
 use super::market::MarketEvent;
-use super::order::{NewOrder, OrderKey, Side, Status, Terms, TimeInForce};
+use super::order::{OrderKey, SelfTradePrevention, Side, Status, TimeInForce};
+use super::request::{NewOrder, Terms};
 use super::units::ONE;
 use super::venue::{self, Effects, Options, Venue};
-use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+
+mod amends;
+mod bed;
+mod conservation;
+mod fees;
+mod icebergs;
+mod lists;
+mod prevention;
+mod refusals;
+mod stops;
 
 const START: i64 = 1_700_000_000_000_000;
 
@@ -136,6 +146,7 @@ fn open_orders_are_bounded() {
         price,
         quantity: ONE / 100,
         time_in_force: TimeInForce::Gtc,
+        iceberg: None,
     };
     let order = NewOrder {
         account: "alice".into(),
@@ -143,6 +154,7 @@ fn open_orders_are_bounded() {
         client_id: None,
         side: Side::Buy,
         terms,
+        prevention: SelfTradePrevention::None,
     };
     for _ in 0..5 {
         assert!(venue.place(&order, START, &mut effects).is_ok());
@@ -175,6 +187,7 @@ fn far_bid(venue: &Venue, client_id: &str) -> NewOrder {
         price,
         quantity: ONE / 100,
         time_in_force: TimeInForce::Gtc,
+        iceberg: None,
     };
     NewOrder {
         account: "alice".into(),
@@ -182,6 +195,7 @@ fn far_bid(venue: &Venue, client_id: &str) -> NewOrder {
         client_id: Some(client_id.into()),
         side: Side::Buy,
         terms,
+        prevention: SelfTradePrevention::None,
     }
 }
 
@@ -247,124 +261,4 @@ fn open_orders_return_to_the_book_and_those_that_no_longer_fit_expire() {
     );
     assert!(market.update_id() > venue.markets()[0].update_id());
     assert_eq!(alice.balance(QUOTE).locked, placed.locked);
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Place {
-        bob: bool,
-        buy: bool,
-        kind: u8,
-        offset: i64,
-        lots: i128,
-    },
-    Cancel {
-        bob: bool,
-        nth: usize,
-    },
-    Wait,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        6 => (any::<bool>(), any::<bool>(), 0..6_u8, -400..400_i64, 1..40_000_i128)
-            .prop_map(|(bob, buy, kind, offset, lots)| Step::Place { bob, buy, kind, offset, lots }),
-        2 => (any::<bool>(), 0..5_usize).prop_map(|(bob, nth)| Step::Cancel { bob, nth }),
-        1 => Just(Step::Wait),
-    ]
-}
-
-fn name(bob: bool) -> &'static str {
-    if bob { "bob" } else { "alice" }
-}
-
-fn order(venue: &Venue, bob: bool, buy: bool, kind: u8, offset: i64, lots: i128) -> NewOrder {
-    let market = &venue.markets()[0];
-    let price = i128::from(market.last_ticks() + offset) * market.listing.tick();
-    let quantity = lots * market.listing.lot();
-    let terms = match kind {
-        0 => Terms::Market { quantity },
-        1 => Terms::MarketByValue {
-            value: quantity * 60_000,
-        },
-        2 => Terms::LimitMaker { price, quantity },
-        3 => Terms::Limit {
-            price,
-            quantity,
-            time_in_force: TimeInForce::Ioc,
-        },
-        4 => Terms::Limit {
-            price,
-            quantity,
-            time_in_force: TimeInForce::Fok,
-        },
-        _ => Terms::Limit {
-            price,
-            quantity,
-            time_in_force: TimeInForce::Gtc,
-        },
-    };
-    let side = if buy { Side::Buy } else { Side::Sell };
-    NewOrder {
-        account: name(bob).into(),
-        symbol: 0,
-        client_id: None,
-        side,
-        terms,
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
-
-    #[test]
-    fn nothing_appears_or_vanishes_and_replay_agrees(steps in proptest::collection::vec(step(), 1..80), seed in 0..1_000_u64) {
-        let (mut venue, mut effects) = open(options(1, seed));
-        let mut now = START;
-        for step in steps {
-            match step {
-                Step::Place { bob, buy, kind, offset, lots } => {
-                    let new = order(&venue, bob, buy, kind, offset, lots);
-                    let before = effects.records.len();
-                    let placed = venue.place(&new, now, &mut effects);
-                    prop_assert!(placed.is_ok() || effects.records.len() == before, "a refusal changes nothing");
-                    if let Ok(placed) = placed {
-                        let filled: i128 = placed.fills.iter().map(|fill| fill.quantity).sum();
-                        prop_assert_eq!(filled, placed.order.executed);
-                        prop_assert!(placed.order.executed <= placed.order.quantity);
-                    }
-                }
-                Step::Cancel { bob, nth } => {
-                    let account = venue.ledger().account(name(bob)).unwrap();
-                    let id = account.open_orders(None).nth(nth).map(|order| order.id);
-                    if let Some(id) = id {
-                        prop_assert!(venue.cancel(name(bob), 0, &OrderKey::Id(id), None, now, &mut effects).is_ok());
-                    }
-                }
-                Step::Wait => {
-                    now += 150_000;
-                    venue.advance(now, &mut effects);
-                }
-            }
-            for (asset, rest) in venue.ledger().imbalance() {
-                prop_assert_eq!(rest, 0, "{} is out of balance", asset);
-            }
-            for (account, state) in venue.ledger().accounts() {
-                let mut locked: BTreeMap<&str, i128> = BTreeMap::new();
-                for order in state.open_orders(None) {
-                    let asset = if order.side == Side::Buy { QUOTE } else { "BTC" };
-                    *locked.entry(asset).or_default() += order.locked;
-                }
-                for (asset, held) in &state.balances {
-                    prop_assert!(held.free >= 0, "{} is short of {}", account, asset);
-                    prop_assert_eq!(held.locked, locked.get(asset.as_str()).copied().unwrap_or_default());
-                }
-            }
-        }
-        let mut replayed = venue::ledger(venue.options());
-        effects.records.iter().for_each(|record| replayed.fold(record));
-        for (account, state) in venue.ledger().accounts() {
-            prop_assert_eq!(Some(state), replayed.account(account));
-        }
-    }
 }

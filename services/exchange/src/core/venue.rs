@@ -9,11 +9,12 @@ use super::dice::Dice;
 use super::ledger::{Ledger, Pair, Record};
 use super::listing::{self, Listing, QUOTE};
 use super::market::{Market, Owner};
-use super::order::{Fill, Order, Status};
+use super::order::{Fill, Order, PreventedMatch, Stage};
 use super::past;
+use super::trading::{Due, Ending, Take};
 use super::units::Atoms;
 use super::value::{STEP_SECONDS, Values};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub use super::effects::Effects;
 
@@ -64,6 +65,8 @@ pub struct Placed {
     pub order: Order,
     /// Its executions, oldest first.
     pub fills: Vec<Fill>,
+    /// Trades that did not happen, oldest first.
+    pub prevented: Vec<PreventedMatch>,
 }
 
 /// The venue.
@@ -79,6 +82,8 @@ pub struct Venue {
     pub(super) now: i64,
     /// Symbols in which nothing trades until they are resumed.
     halted: BTreeSet<usize>,
+    /// What orders have set off; empty between two inputs.
+    pub(super) due: VecDeque<Due>,
     /// Orders taken from accounts in this life.
     pub orders: u64,
 }
@@ -127,6 +132,7 @@ impl Venue {
             halted: BTreeSet::new(),
             ledger,
             options,
+            due: VecDeque::new(),
             orders: 0,
         };
         venue.reopen_orders(effects);
@@ -144,7 +150,7 @@ impl Venue {
         venue
     }
 
-    /// Puts the accounts' open orders back into the books, in the order of their ids.
+    /// Lets the accounts' open orders wait again where they waited, in the order of their ids.
     fn reopen_orders(&mut self, effects: &mut Effects) {
         let open = self
             .ledger
@@ -156,15 +162,29 @@ impl Venue {
             let symbol = self
                 .symbol(&order.symbol)
                 .expect("the ledger holds listed symbols alone");
-            let listing = &self.markets[symbol].listing;
-            let (tick, lot, left) = (listing.tick(), listing.lot(), order.quantity - order.executed);
-            let ticks = (order.price / tick) as i64;
-            let fits = order.price % tick == 0 && left % lot == 0 && left > 0;
-            let owner = Owner::Account(order.account.clone());
-            if !fits || !self.markets[symbol].rest(order.id, owner, order.side, ticks, (left / lot) as i64) {
-                self.close(&order.account, order.id, Status::Expired, self.now, effects);
+            let fits = match order.stage {
+                Stage::Working => self.rest_again(symbol, &order),
+                Stage::Waiting => {
+                    self.markets[symbol].stops.add(&order);
+                    true
+                }
+                Stage::Pending => true,
+            };
+            if !fits {
+                let name = (order.account.as_str(), order.id);
+                self.end(symbol, name, Ending::expired(), self.now, effects);
             }
         }
+    }
+
+    fn rest_again(&mut self, symbol: usize, order: &Order) -> bool {
+        let listing = &self.markets[symbol].listing;
+        let (tick, lot, left) = (listing.tick(), listing.lot(), order.left());
+        let fits = order.price % tick == 0 && left % lot == 0 && left > 0;
+        let (ticks, lots) = ((order.price / tick) as i64, (left / lot) as i64);
+        let part = (order.iceberg > 0).then_some((order.iceberg / lot).max(1) as i64);
+        let owner = Owner::Account(order.account.clone());
+        fits && self.markets[symbol].rest_in_parts(order.id, owner, order.side, ticks, lots, part)
     }
 
     /// What shapes it.
@@ -316,7 +336,14 @@ impl Venue {
                     }
                 }
                 Action::Take { side, ticks, lots } => {
-                    self.execute(symbol, None, side, ticks, lots, time, effects);
+                    let take = Take {
+                        taker: None,
+                        side,
+                        limit: ticks,
+                        lots,
+                    };
+                    self.execute(symbol, take, time, effects);
+                    self.settle(time, effects);
                 }
             }
         }

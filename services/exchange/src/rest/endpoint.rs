@@ -140,6 +140,21 @@ pub(super) enum Endpoint {
     TestOrder,
     QueryOrder,
     CancelOrder,
+    CancelReplace,
+    Amend,
+    Amendments,
+    NewOco,
+    NewOto,
+    NewOtoco,
+    LegacyOco,
+    CancelList,
+    QueryList,
+    AllLists,
+    OpenLists,
+    PreventedMatches,
+    Commission,
+    FeeAsset,
+    SetFeeAsset,
     OpenOrders,
     CancelAll,
     AllOrders,
@@ -156,8 +171,11 @@ impl Endpoint {
                 Access::Public
             }
             E::Klines | E::AvgPrice | E::TickerDay | E::TickerPrice | E::TickerBook => Access::Public,
-            E::NewOrder | E::TestOrder => Access::Place,
-            E::CancelOrder | E::CancelAll => Access::Cancel,
+            E::NewOrder | E::TestOrder | E::CancelReplace | E::Amend => Access::Place,
+            E::NewOco | E::NewOto | E::NewOtoco | E::LegacyOco => Access::Place,
+            E::CancelOrder | E::CancelAll | E::CancelList => Access::Cancel,
+            E::QueryList | E::AllLists | E::OpenLists | E::Amendments | E::PreventedMatches => Access::Read,
+            E::Commission | E::FeeAsset | E::SetFeeAsset => Access::Read,
             E::QueryOrder | E::OpenOrders | E::AllOrders | E::MyTrades | E::Account | E::OrderCount => Access::Read,
         }
     }
@@ -168,7 +186,7 @@ impl Endpoint {
 pub(super) enum Access {
     /// Everyone may ask.
     Public,
-    /// Signed; changes nothing.
+    /// Signed; changes no order.
     Read,
     /// Signed; ends orders.
     Cancel,
@@ -189,8 +207,8 @@ impl Access {
 
 use Endpoint as E;
 
-/// Method, path below `/api/v3`, endpoint, weight.
-const ROUTES: [(Method, &str, Endpoint, u32); 22] = [
+/// Method, path below `/api/v3/` or from the root, endpoint, weight.
+const ROUTES: [(Method, &str, Endpoint, u32); 37] = [
     (Method::GET, "ping", E::Ping, 1),
     (Method::GET, "time", E::Time, 1),
     (Method::GET, "exchangeInfo", E::ExchangeInfo, 20),
@@ -207,6 +225,21 @@ const ROUTES: [(Method, &str, Endpoint, u32); 22] = [
     (Method::POST, "order/test", E::TestOrder, 1),
     (Method::GET, "order", E::QueryOrder, 4),
     (Method::DELETE, "order", E::CancelOrder, 1),
+    (Method::POST, "order/cancelReplace", E::CancelReplace, 1),
+    (Method::PUT, "order/amend/keepPriority", E::Amend, 4),
+    (Method::GET, "order/amendments", E::Amendments, 4),
+    (Method::POST, "order/oco", E::LegacyOco, 1),
+    (Method::POST, "orderList/oco", E::NewOco, 1),
+    (Method::POST, "orderList/oto", E::NewOto, 1),
+    (Method::POST, "orderList/otoco", E::NewOtoco, 1),
+    (Method::DELETE, "orderList", E::CancelList, 1),
+    (Method::GET, "orderList", E::QueryList, 4),
+    (Method::GET, "allOrderList", E::AllLists, 20),
+    (Method::GET, "openOrderList", E::OpenLists, 6),
+    (Method::GET, "myPreventedMatches", E::PreventedMatches, 20),
+    (Method::GET, "account/commission", E::Commission, 20),
+    (Method::GET, "/sapi/v1/bnbBurn", E::FeeAsset, 1),
+    (Method::POST, "/sapi/v1/bnbBurn", E::SetFeeAsset, 1),
     (Method::GET, "openOrders", E::OpenOrders, 6),
     (Method::DELETE, "openOrders", E::CancelAll, 1),
     (Method::GET, "allOrders", E::AllOrders, 20),
@@ -256,6 +289,7 @@ impl Answer {
 pub fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/api/{*path}", axum::routing::any(serve))
+        .route("/sapi/{*path}", axum::routing::any(serve))
         .fallback(not_found)
         .with_state(api)
 }
@@ -275,12 +309,8 @@ fn answer(status: StatusCode, kind: &'static str, body: String) -> Response {
 }
 
 async fn serve(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let path = request
-        .uri()
-        .path()
-        .strip_prefix("/api/v3/")
-        .unwrap_or_default()
-        .to_owned();
+    let path = request.uri().path();
+    let path = path.strip_prefix("/api/v3/").unwrap_or(path).to_owned();
     let route = ROUTES
         .iter()
         .find(|(method, name, ..)| method == request.method() && *name == path);
@@ -330,7 +360,11 @@ fn cut() -> Response {
 }
 
 fn refusal(error: &ApiError) -> Response {
-    let body = serde_json::json!({"code": error.code, "msg": error.message}).to_string();
+    let mut body = serde_json::json!({"code": error.code, "msg": error.message});
+    if let Some(data) = &error.data {
+        body["data"] = data.clone();
+    }
+    let body = body.to_string();
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = answer(status, "application/json;charset=UTF-8", body);
     if let Some(seconds) = error.retry_after {

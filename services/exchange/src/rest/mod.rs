@@ -1,7 +1,9 @@
-//! The REST surface under `/api/v3`.
+//! The REST surface under `/api/v3`, and the one route under `/sapi/v1` that an account's fees need.
 
 mod endpoint;
 mod market_data;
+mod order_entry;
+mod order_lists;
 pub mod params;
 mod trade;
 

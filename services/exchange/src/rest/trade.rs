@@ -1,15 +1,17 @@
 //! Endpoints of one account: orders, fills, balances.
 
 use super::endpoint::{Answer, Api, Endpoint};
+use super::order_entry::{self as entry, key};
+use super::order_lists::{self, Form};
 use super::params::Params;
-use crate::core::order::{NewOrder, OrderKey, Refusal, Side, Terms, TimeInForce};
+use crate::core::order::Refusal;
 use crate::error::ApiError;
 use crate::wire::{info, millis, private as wire};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Entries that one page holds at most.
-const MOST: usize = 1_000;
+pub(super) const MOST: usize = 1_000;
 
 /// Longest span of `startTime` to `endTime`, in milliseconds.
 const LONGEST_SPAN: i64 = 86_400_000;
@@ -21,12 +23,27 @@ pub(super) async fn handle(
     params: &Params,
 ) -> Result<Answer, ApiError> {
     match endpoint {
-        Endpoint::NewOrder => new_order(api, account, params).await,
-        Endpoint::TestOrder => test_order(api, account, params).await,
+        Endpoint::NewOrder => entry::new_order(api, account, params).await,
+        Endpoint::TestOrder => entry::test_order(api, account, params).await,
         Endpoint::QueryOrder => query_order(api, account, params).await,
-        Endpoint::CancelOrder => cancel_order(api, account, params).await,
+        Endpoint::CancelOrder => entry::cancel_order(api, account, params).await,
+        Endpoint::CancelReplace => entry::replace(api, account, params).await,
+        Endpoint::Amend => entry::amend(api, account, params).await,
+        Endpoint::Amendments => amendments(api, account, params).await,
         Endpoint::OpenOrders => open_orders(api, account, params).await,
-        Endpoint::CancelAll => cancel_all(api, account, params).await,
+        Endpoint::CancelAll => entry::cancel_all(api, account, params).await,
+        Endpoint::NewOco => order_lists::place(api, account, params, Form::Oco).await,
+        Endpoint::NewOto => order_lists::place(api, account, params, Form::Oto).await,
+        Endpoint::NewOtoco => order_lists::place(api, account, params, Form::Otoco).await,
+        Endpoint::LegacyOco => order_lists::place(api, account, params, Form::Legacy).await,
+        Endpoint::CancelList => order_lists::cancel(api, account, params).await,
+        Endpoint::QueryList => order_lists::query(api, account, params).await,
+        Endpoint::AllLists => order_lists::all(api, account, params).await,
+        Endpoint::OpenLists => order_lists::open(api, account).await,
+        Endpoint::PreventedMatches => prevented_matches(api, account, params).await,
+        Endpoint::Commission => commission(api, account, params).await,
+        Endpoint::FeeAsset => fee_asset(api, account).await,
+        Endpoint::SetFeeAsset => set_fee_asset(api, account, params).await,
         Endpoint::AllOrders => all_orders(api, account, params).await,
         Endpoint::MyTrades => my_trades(api, account, params).await,
         Endpoint::OrderCount => order_count(api, &account),
@@ -34,134 +51,8 @@ pub(super) async fn handle(
     }
 }
 
-fn time_in_force(params: &Params) -> Result<TimeInForce, ApiError> {
-    match params.required("timeInForce")? {
-        "GTC" => Ok(TimeInForce::Gtc),
-        "IOC" => Ok(TimeInForce::Ioc),
-        "FOK" => Ok(TimeInForce::Fok),
-        _ => Err(ApiError::bad(-1115, "Invalid timeInForce.")),
-    }
-}
-
-fn refuse_extra(params: &Params, names: &[&str]) -> Result<(), ApiError> {
-    for name in names {
-        if params.text(name)?.is_some() {
-            return Err(ApiError::not_required(name));
-        }
-    }
-    Ok(())
-}
-
-fn terms(params: &Params) -> Result<Terms, ApiError> {
-    refuse_extra(params, &["stopPrice", "icebergQty", "trailingDelta"])?;
-    match params.required("type")? {
-        "LIMIT" => {
-            refuse_extra(params, &["quoteOrderQty"])?;
-            let time_in_force = time_in_force(params)?;
-            let quantity = params.required_decimal("quantity")?;
-            Ok(Terms::Limit {
-                price: params.required_decimal("price")?,
-                quantity,
-                time_in_force,
-            })
-        }
-        "LIMIT_MAKER" => {
-            refuse_extra(params, &["quoteOrderQty", "timeInForce"])?;
-            let quantity = params.required_decimal("quantity")?;
-            Ok(Terms::LimitMaker {
-                price: params.required_decimal("price")?,
-                quantity,
-            })
-        }
-        "MARKET" => {
-            refuse_extra(params, &["price", "timeInForce"])?;
-            match (params.text("quantity")?, params.text("quoteOrderQty")?) {
-                (Some(_), None) => Ok(Terms::Market {
-                    quantity: params.required_decimal("quantity")?,
-                }),
-                (None, Some(_)) => Ok(Terms::MarketByValue {
-                    value: params.required_decimal("quoteOrderQty")?,
-                }),
-                (Some(_), Some(_)) => Err(ApiError::not_required("quoteOrderQty")),
-                (None, None) => {
-                    let message = "Param 'quantity' or 'quoteOrderQty' must be sent, but both were empty/null!";
-                    Err(ApiError::bad(-1102, message))
-                }
-            }
-        }
-        _ => Err(ApiError::bad(-1116, "Invalid orderType.")),
-    }
-}
-
-fn order(api: &Api, account: String, params: &Params) -> Result<NewOrder, ApiError> {
-    let symbol = api.symbol(params)?;
-    let side = match params.required("side")? {
-        "BUY" => Side::Buy,
-        "SELL" => Side::Sell,
-        _ => return Err(ApiError::bad(-1117, "Invalid side.")),
-    };
-    let terms = terms(params)?;
-    Ok(NewOrder {
-        account,
-        symbol,
-        client_id: params.client_id("newClientOrderId")?,
-        side,
-        terms,
-    })
-}
-
-fn response_type(params: &Params, terms: &Terms) -> Result<wire::ResponseType, ApiError> {
-    match params.text("newOrderRespType")? {
-        Some("ACK") => Ok(wire::ResponseType::Ack),
-        Some("RESULT") => Ok(wire::ResponseType::Result),
-        Some("FULL") => Ok(wire::ResponseType::Full),
-        Some(_) => Err(ApiError::bad(
-            -1130,
-            "Data sent for parameter 'newOrderRespType' is not valid.",
-        )),
-        // LIMIT_MAKER alone defaults to the acknowledgement
-        None if matches!(terms, Terms::LimitMaker { .. }) => Ok(wire::ResponseType::Ack),
-        None => Ok(wire::ResponseType::Full),
-    }
-}
-
-async fn new_order(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
-    let new = order(api, account, params)?;
-    let response = response_type(params, &new.terms)?;
-    let count = api.meter.lock().order(&new.account, (api.now)())?;
-    let placed = api
-        .handle
-        .ask(move |venue, now, effects| venue.place(&new, now, effects))
-        .await??;
-    Ok(Answer {
-        body: wire::placed(&placed, response).to_string(),
-        orders: Some(count),
-    })
-}
-
-async fn test_order(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
-    let new = order(api, account, params)?;
-    response_type(params, &new.terms)?;
-    api.handle.read(move |venue| venue.check(&new)).await??;
-    Ok(Answer::text("{}".to_owned()))
-}
-
-/// Names the order by `orderId` or `origClientOrderId`; the first wins.
-fn key(params: &Params) -> Result<OrderKey, ApiError> {
-    if let Some(id) = params.number("orderId")? {
-        return Ok(OrderKey::Id(id.unsigned_abs()));
-    }
-    match params.client_id("origClientOrderId")? {
-        Some(id) => Ok(OrderKey::Client(id)),
-        None => {
-            let message = "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!";
-            Err(ApiError::bad(-1102, message))
-        }
-    }
-}
-
 async fn query_order(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
-    let (symbol, key) = (api.symbol(params)?, key(params)?);
+    let (symbol, key) = (api.symbol(params)?, key(params, "orderId", "origClientOrderId")?);
     let found = api.handle.read(move |venue| {
         let name = &venue.markets()[symbol].listing.symbol;
         venue
@@ -172,28 +63,6 @@ async fn query_order(api: &Api, account: String, params: &Params) -> Result<Answ
     });
     let found = found.await?.ok_or(Refusal::NoSuchOrder)?;
     Ok(Answer::json(&found))
-}
-
-async fn cancel_order(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
-    let (symbol, key) = (api.symbol(params)?, key(params)?);
-    let client_id = params.client_id("newClientOrderId")?;
-    let asked = client_id.clone();
-    let cancelled = api
-        .handle
-        .ask(move |venue, now, effects| venue.cancel(&account, symbol, &key, asked.as_deref(), now, effects));
-    let order = cancelled.await?.map_err(ApiError::cancel)?;
-    Ok(Answer::json(&wire::cancelled(&order, client_id.as_deref())))
-}
-
-async fn cancel_all(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
-    let symbol = api.symbol(params)?;
-    let cancelled = api
-        .handle
-        .ask(move |venue, now, effects| venue.cancel_all(&account, symbol, now, effects));
-    let orders = cancelled.await?.map_err(ApiError::cancel)?;
-    Ok(Answer::json(
-        &orders.iter().map(|order| wire::cancelled(order, None)).collect(),
-    ))
 }
 
 async fn open_orders(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
@@ -211,7 +80,7 @@ async fn open_orders(api: &Api, account: String, params: &Params) -> Result<Answ
 }
 
 /// `startTime` and `endTime`, at most a day apart.
-fn span(params: &Params) -> Result<(Option<i64>, Option<i64>), ApiError> {
+pub(super) fn span(params: &Params) -> Result<(Option<i64>, Option<i64>), ApiError> {
     let (start, end) = (params.number("startTime")?, params.number("endTime")?);
     if let (Some(start), Some(end)) = (start, end)
         && end.saturating_sub(start) > LONGEST_SPAN
@@ -224,13 +93,13 @@ fn span(params: &Params) -> Result<(Option<i64>, Option<i64>), ApiError> {
     Ok((start, end))
 }
 
-fn within((start, end): (Option<i64>, Option<i64>), micros: i64) -> bool {
+pub(super) fn within((start, end): (Option<i64>, Option<i64>), micros: i64) -> bool {
     let time = millis(micros);
     start.is_none_or(|start| time >= start) && end.is_none_or(|end| time <= end)
 }
 
 /// From a start forwards the first `limit`, else the latest.
-fn page<T>(all: Vec<T>, forwards: bool, limit: usize) -> impl Iterator<Item = T> {
+pub(super) fn page<T>(all: Vec<T>, forwards: bool, limit: usize) -> impl Iterator<Item = T> {
     let skipped = if forwards { 0 } else { all.len().saturating_sub(limit) };
     all.into_iter().skip(skipped).take(limit)
 }
@@ -312,4 +181,77 @@ async fn balances(api: &Api, account: String, params: &Params) -> Result<Answer,
     });
     let found = found.await?.ok_or(Refusal::NoSuchAccount)?;
     Ok(Answer::json(&found))
+}
+
+async fn amendments(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
+    let symbol = api.symbol(params)?;
+    let order = params.required("orderId").and(params.number("orderId"))?;
+    let (limit, from) = (params.limit(500, MOST)?, params.number("fromExecutionId")?);
+    let found = api.handle.read(move |venue| -> Value {
+        let name = &venue.markets()[symbol].listing.symbol;
+        let amendments = venue.ledger().account(&account).map(|state| &state.amendments);
+        let wanted = amendments.into_iter().flatten().filter(|each| {
+            Some(each.order.cast_signed()) == order && from.is_none_or(|from| each.id.cast_signed() >= from)
+        });
+        wanted.take(limit).map(|each| wire::amendment(name, each)).collect()
+    });
+    Ok(Answer::json(&found.await?))
+}
+
+async fn prevented_matches(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
+    let symbol = api.symbol(params)?;
+    let (id, order) = (params.number("preventedMatchId")?, params.number("orderId")?);
+    let (from, limit) = (params.number("fromPreventedMatchId")?, params.limit(500, MOST)?);
+    if id.is_some() == order.is_some() || (id.is_some() && from.is_some()) {
+        return Err(ApiError::bad(-1128, "Combination of optional parameters invalid."));
+    }
+    let found = api.handle.read(move |venue| -> Value {
+        let name = &venue.markets()[symbol].listing.symbol;
+        let prevented = venue.ledger().account(&account).map(|state| &state.prevented);
+        let wanted = prevented.into_iter().flatten().filter(|each| {
+            let one = each.id.cast_signed();
+            let names = |order: i64| [each.taker, each.maker].contains(&order.unsigned_abs());
+            each.symbol == *name
+                && id.is_none_or(|id| id == one)
+                && order.is_none_or(names)
+                && from.is_none_or(|from| one >= from)
+        });
+        wanted.take(limit).map(wire::prevented_match).collect()
+    });
+    Ok(Answer::json(&found.await?))
+}
+
+async fn commission(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
+    let (symbol, fees) = (api.symbol(params)?, api.fees_bps);
+    let found = api.handle.read(move |venue| {
+        let state = venue.ledger().account(&account)?;
+        let name = &venue.markets()[symbol].listing.symbol;
+        Some(wire::commission(name, state, fees, venue.fee_asset_price().is_some()))
+    });
+    let found = found.await?.ok_or(Refusal::NoSuchAccount)?;
+    Ok(Answer::json(&found))
+}
+
+fn burns(pays: bool) -> Answer {
+    Answer::json(&json!({"spotBNBBurn": pays, "interestBNBBurn": false}))
+}
+
+async fn fee_asset(api: &Api, account: String) -> Result<Answer, ApiError> {
+    let pays = api
+        .handle
+        .read(move |venue| venue.ledger().account(&account).map(|state| state.pays_in_fee_asset));
+    Ok(burns(pays.await?.ok_or(Refusal::NoSuchAccount)?))
+}
+
+async fn set_fee_asset(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
+    params.required("spotBNBBurn")?;
+    let pays = entry::flag(params, "spotBNBBurn")?;
+    let set = api
+        .handle
+        .ask(move |venue, now, effects| venue.pay_in_fee_asset(&account, pays, now, effects));
+    if set.await? {
+        Ok(burns(pays))
+    } else {
+        Err(Refusal::NoSuchAccount.into())
+    }
 }

@@ -1,7 +1,11 @@
 //! `GET /api/v3/exchangeInfo`: the rules, as the venue enforces them.
 
+use crate::core::filters::{
+    ICEBERG_PARTS, MAX_ALGO_ORDERS, MAX_AMENDS, MAX_ICEBERG_ORDERS, MAX_NOTIONAL, MAX_ORDER_LISTS, MIN_NOTIONAL,
+    PERCENT_PRICE, TRAILING_DELTA,
+};
 use crate::core::listing::{Listing, QUOTE};
-use crate::core::terms::{MAX_NOTIONAL, MIN_NOTIONAL, PERCENT_PRICE};
+use crate::core::order::{OrderType, SelfTradePrevention};
 use crate::core::units::{ONE, show};
 use crate::limits::Limits;
 use serde_json::{Value, json};
@@ -17,8 +21,6 @@ pub fn rate_limits(limits: &Limits) -> Value {
 
 /// One symbol with its filters.
 pub fn symbol(listing: &Listing, max_open_orders: usize) -> Value {
-    let (tick, lot) = (show(listing.tick()), show(listing.lot()));
-    let (up, down) = (PERCENT_PRICE.to_string(), show(ONE / PERCENT_PRICE));
     json!({
         "symbol": listing.symbol,
         "status": "TRADING",
@@ -29,40 +31,70 @@ pub fn symbol(listing: &Listing, max_open_orders: usize) -> Value {
         "quoteAssetPrecision": 8,
         "baseCommissionPrecision": 8,
         "quoteCommissionPrecision": 8,
-        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
-        "icebergAllowed": false,
-        "ocoAllowed": false,
-        "otoAllowed": false,
+        "orderTypes": OrderType::ALL.map(OrderType::as_str),
+        "icebergAllowed": true,
+        "ocoAllowed": true,
+        "otoAllowed": true,
         "quoteOrderQtyMarketAllowed": true,
-        "allowTrailingStop": false,
-        "cancelReplaceAllowed": false,
-        "amendAllowed": false,
+        "allowTrailingStop": true,
+        "cancelReplaceAllowed": true,
+        "amendAllowed": true,
         "isSpotTradingAllowed": true,
         "isMarginTradingAllowed": false,
-        "filters": [
-            {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": show(listing.max_price()), "tickSize": tick},
-            {"filterType": "LOT_SIZE", "minQty": lot, "maxQty": show(listing.max_quantity()), "stepSize": lot},
-            {
-                "filterType": "MARKET_LOT_SIZE",
-                "minQty": lot, "maxQty": show(listing.max_market_quantity()), "stepSize": lot,
-            },
-            {
-                "filterType": "PERCENT_PRICE_BY_SIDE",
-                "bidMultiplierUp": up, "bidMultiplierDown": down,
-                "askMultiplierUp": up, "askMultiplierDown": down,
-                "avgPriceMins": 5,
-            },
-            {
-                "filterType": "NOTIONAL",
-                "minNotional": show(MIN_NOTIONAL), "applyMinToMarket": true,
-                "maxNotional": show(MAX_NOTIONAL), "applyMaxToMarket": true,
-                "avgPriceMins": 5,
-            },
-            {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": max_open_orders},
-        ],
+        "filters": filters(listing, max_open_orders),
         "permissions": ["SPOT"],
         "permissionSets": [["SPOT"]],
-        "defaultSelfTradePreventionMode": "NONE",
-        "allowedSelfTradePreventionModes": ["NONE"],
+        "defaultSelfTradePreventionMode": SelfTradePrevention::default().as_str(),
+        "allowedSelfTradePreventionModes": SelfTradePrevention::ALL.map(SelfTradePrevention::as_str),
     })
+}
+
+fn filters(listing: &Listing, max_open_orders: usize) -> Value {
+    let (tick, lot) = (show(listing.tick()), show(listing.lot()));
+    let (up, down) = (PERCENT_PRICE.to_string(), show(ONE / PERCENT_PRICE));
+    let (least, most) = (TRAILING_DELTA.start(), TRAILING_DELTA.end());
+    let percent_price = if listing.older_filters {
+        json!({"filterType": "PERCENT_PRICE", "multiplierUp": up, "multiplierDown": down, "avgPriceMins": 5})
+    } else {
+        json!({
+            "filterType": "PERCENT_PRICE_BY_SIDE",
+            "bidMultiplierUp": up, "bidMultiplierDown": down,
+            "askMultiplierUp": up, "askMultiplierDown": down,
+            "avgPriceMins": 5,
+        })
+    };
+    let notional = if listing.older_filters {
+        json!({
+            "filterType": "MIN_NOTIONAL", "minNotional": show(MIN_NOTIONAL), "applyToMarket": true, "avgPriceMins": 5,
+        })
+    } else {
+        json!({
+            "filterType": "NOTIONAL",
+            "minNotional": show(MIN_NOTIONAL), "applyMinToMarket": true,
+            "maxNotional": show(MAX_NOTIONAL), "applyMaxToMarket": true,
+            "avgPriceMins": 5,
+        })
+    };
+    json!([
+        {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": show(listing.max_price()), "tickSize": tick},
+        {"filterType": "LOT_SIZE", "minQty": lot, "maxQty": show(listing.max_quantity()), "stepSize": lot},
+        {"filterType": "ICEBERG_PARTS", "limit": ICEBERG_PARTS as i64},
+        {
+            "filterType": "MARKET_LOT_SIZE",
+            "minQty": lot, "maxQty": show(listing.max_market_quantity()), "stepSize": lot,
+        },
+        {
+            "filterType": "TRAILING_DELTA",
+            "minTrailingAboveDelta": least, "maxTrailingAboveDelta": most,
+            "minTrailingBelowDelta": least, "maxTrailingBelowDelta": most,
+        },
+        percent_price,
+        notional,
+        {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": max_open_orders},
+        {"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": MAX_ORDER_LISTS},
+        {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": MAX_ALGO_ORDERS},
+        {"filterType": "MAX_NUM_ICEBERG_ORDERS", "maxNumIcebergOrders": MAX_ICEBERG_ORDERS},
+        {"filterType": "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends": MAX_AMENDS},
+        {"filterType": "MAX_POSITION", "maxPosition": show(listing.max_position())},
+    ])
 }

@@ -1,6 +1,7 @@
 //! What the venue says, in Binance's JSON.
 
 pub mod info;
+pub mod lists;
 pub mod market;
 pub mod private;
 
