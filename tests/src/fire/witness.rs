@@ -8,8 +8,11 @@ use std::sync::Mutex;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-/// How long to wait before an unanswered request is sent again.
+/// How long to wait before an unanswered request is sent again; it doubles with each attempt, up to [`DOUBLINGS`] times:
+/// a platform that is down must not be held down by those who ask for it.
 const PAUSE: Duration = Duration::from_millis(25);
+/// How often the wait doubles.
+const DOUBLINGS: u32 = 5;
 /// A request that has no answer after this long is given up: the platform has failed.
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -122,7 +125,7 @@ impl Witness for Recorder {
         if !is_final(answer.status) {
             *seen.unanswered.entry(answer.error()).or_default() += 1;
             if since_due < PATIENCE {
-                return Some(PAUSE);
+                return Some(PAUSE * 2_u32.pow(attempt.min(DOUBLINGS)));
             }
             seen.given_up += 1;
             return None;
