@@ -146,6 +146,8 @@ pub enum OrderAction {
     Sell(NewOrder),
     /// Show one order.
     Show(OneOrder),
+    /// Put an order with another price or quantity in an order's place.
+    Replace(ReplaceOrder),
     /// Cancel one order.
     Cancel(OneOrder),
     /// Cancel all open orders, or those of one symbol.
@@ -166,16 +168,78 @@ pub struct NewOrder {
     pub symbol: String,
     /// The quantity in the base asset.
     pub quantity: String,
+    /// What kind of order; without it, what the other options say.
+    #[arg(long = "type", value_enum)]
+    pub kind: Option<OrderKind>,
     /// The limit price; without it, a market order.
     #[arg(long, short = 'l', value_name = "PRICE")]
     pub limit: Option<String>,
+    /// The price to wait for: the order goes out when the market is there.
+    #[arg(long, value_name = "PRICE")]
+    pub stop: Option<String>,
+    /// A stop that follows the market at this distance: an amount, or a share such as 1.5%.
+    #[arg(long, value_name = "DISTANCE", conflicts_with_all = ["stop", "limit"])]
+    pub trail: Option<String>,
     /// How long it stands.
-    #[arg(long, value_enum)]
+    #[arg(long = "tif", visible_alias = "time-in-force", value_enum)]
     pub time_in_force: Option<TimeInForce>,
+    /// When it is over, for example 2027-01-31T18:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub expire: Option<String>,
     /// Refuse the order if it would trade at once.
-    #[arg(long, requires = "limit", conflicts_with = "time_in_force")]
+    #[arg(long, requires = "limit")]
     pub post_only: bool,
+    /// Only lessen what is held: more than that is cut off.
+    #[arg(long)]
+    pub reduce_only: bool,
+    /// Show only this much of the order on the book, where the venue can.
+    #[arg(long, value_name = "QUANTITY", requires = "limit")]
+    pub show: Option<String>,
+    /// What it is traded for, to cancel and halt by.
+    #[arg(long, value_name = "NAME")]
+    pub strategy: Option<String>,
     /// Your id for the order: a repeat under the same id never trades twice.
+    #[arg(long, value_name = "ID")]
+    pub client_order_id: Option<String>,
+    /// Whose order.
+    #[command(flatten)]
+    pub account: AccountClient,
+}
+
+/// What kind of order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OrderKind {
+    /// At the best prices there are, within the collar.
+    Market,
+    /// At the limit or better.
+    Limit,
+    /// A market order that waits for the stop price against you.
+    Stop,
+    /// A limit order that waits for the stop price.
+    StopLimit,
+    /// A market order that waits for the stop price in your favour.
+    TakeProfit,
+    /// A limit order that waits like a take-profit.
+    TakeProfitLimit,
+    /// A stop that follows the market.
+    TrailingStop,
+}
+
+/// What to put in an order's place. What is not given stays.
+#[derive(Debug, Clone, Args)]
+pub struct ReplaceOrder {
+    /// The platform's id of the order.
+    pub order_id: String,
+    /// The new quantity, what has been filled included.
+    #[arg(long, short = 'q')]
+    pub quantity: Option<String>,
+    /// The new limit price.
+    #[arg(long, short = 'l', value_name = "PRICE")]
+    pub limit: Option<String>,
+    /// The new price to wait for.
+    #[arg(long, value_name = "PRICE")]
+    pub stop: Option<String>,
+    /// Your id for the new order: a repeat under the same id replaces once.
     #[arg(long, value_name = "ID")]
     pub client_order_id: Option<String>,
     /// Whose order.
@@ -192,6 +256,10 @@ pub enum TimeInForce {
     Ioc,
     /// Fill or kill.
     Fok,
+    /// Good for the day, UTC.
+    Day,
+    /// Good till the time given with --expire.
+    Gtd,
 }
 
 /// One order.

@@ -120,6 +120,11 @@ text_id! {
 }
 
 text_id! {
+    /// What an order is traded for, chosen by its client: orders are cancelled and halted by it.
+    StrategyId, "strategy", 32, "[A-Za-z0-9._-]", |byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
+}
+
+text_id! {
     /// A trading venue: `binance`, `exchange`.
     Venue, "venue", 32, "[a-z0-9_-]",
     |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte)
@@ -167,6 +172,7 @@ mod tests {
         assert!(OrderId::parse("01J:0.a_b".replace('_', "-").as_str()).is_ok());
         assert!(ClientOrderId::parse("a.b:c/d-E9").is_ok());
         assert!(Venue::parse("exchange").is_ok());
+        assert!(StrategyId::parse("momentum-1.5m").is_ok() && StrategyId::parse("a b").is_err());
         assert!(CounterAccount::parse("fees").is_ok());
         for bad in ["", "btcusdt", "BTC/USDT", "BTC USDT", "ÄÖ", &"A".repeat(33)] {
             assert!(Symbol::parse(bad).is_err(), "{bad}");

@@ -23,13 +23,13 @@ mod testing;
 pub use bar::{Bar, BarBuilder, BarError, Interval, Trade};
 pub use book::{Book, BookLevel, Known};
 pub use fill::{Fill, Liquidity};
-pub use ids::{AccountId, Asset, ClientOrderId, CounterAccount, IdError, OrderId, Symbol, TradeId, Venue};
+pub use ids::{AccountId, Asset, ClientOrderId, CounterAccount, IdError, OrderId, StrategyId, Symbol, TradeId, Venue};
 pub use instrument::{Instrument, InstrumentFault, InstrumentRefusal, InstrumentStatus};
 pub use ledger::{Ledger, LedgerError, Owner, Posting};
 pub use number::{Money, NumberError, Price, Quantity, Rate};
 pub use order::{
-    IllegalTransition, Order, OrderError, OrderEvent, OrderEventKind, OrderReport, OrderStatus, OrderTerms, OrderType,
-    ParseTermError, Side, TimeInForce,
+    Conditions, Expiry, GroupKind, IllegalTransition, Membership, Order, OrderError, OrderEvent, OrderEventKind,
+    OrderReport, OrderStatus, OrderTerms, OrderType, ParseTermError, Side, TimeInForce, Trail, Trigger,
 };
 pub use position::{Lot, Position, PositionError};
 pub use reservation::{Reservation, ReservationError};

@@ -1,8 +1,8 @@
 //! One instrument and its orders and fills, for the tests of this crate.
 
 use crate::{
-    AccountId, ClientOrderId, Fill, Instrument, InstrumentStatus, Liquidity, OrderId, OrderTerms, OrderType, Side,
-    Symbol, TimeInForce, Timestamp, TradeId, Venue,
+    AccountId, ClientOrderId, Conditions, Fill, Instrument, InstrumentStatus, Liquidity, OrderId, OrderTerms,
+    OrderType, Side, Symbol, TimeInForce, Timestamp, TradeId, Venue,
 };
 
 pub(crate) fn btc_usdt() -> Instrument {
@@ -37,6 +37,8 @@ pub(crate) fn terms(side: Side, price: Option<&str>, quantity: &str) -> OrderTer
         price: price.map(|text| text.parse().unwrap()),
         collar: None,
         quantity: quantity.parse().unwrap(),
+        strategy: None,
+        conditions: Conditions::default(),
     }
 }
 

@@ -16,7 +16,8 @@ macro_rules! table {
             match Wire::try_from(number) {
                 $(Ok(Wire::$there) => Ok(<$domain>::$here),)+
                 Ok(Wire::$unstated) => Err(invalid(field, "must be given")),
-                Err(_) => Err(invalid(field, format!("no such value: {number}"))),
+                // The wire may know more: what `trading` alone has is no word of the domain.
+                _ => Err(invalid(field, format!("no such value: {number}"))),
             }
         }
 
@@ -83,6 +84,7 @@ table!(
         Cancelled <=> Cancelled,
         Rejected <=> Rejected,
         Expired <=> Expired,
+        PendingTrigger <=> PendingTrigger,
     }
 );
 

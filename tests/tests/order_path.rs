@@ -100,6 +100,7 @@ impl Platform {
             time_in_force: 0,
             quantity: quantity.into(),
             price: String::new(),
+            ..Default::default()
         };
         let answer = self.client.clone().submit_order(self.ask(order)).await;
         answer

@@ -7,6 +7,7 @@ mod orders;
 mod positions;
 mod quote;
 mod status;
+mod terms;
 mod watch;
 
 pub(crate) use bench::bench;

@@ -1,7 +1,8 @@
-//! `trademesh order`: submit, show, cancel.
+//! `trademesh order`: submit, show, replace, cancel.
 
 use super::orders::{order_row, print_orders};
-use crate::args::{AccountClient, NewOrder, OneOrder, OrderAction, TimeInForce};
+use super::terms;
+use crate::args::{AccountClient, NewOrder, OneOrder, OrderAction, ReplaceOrder};
 use crate::client::{authorised, unary};
 use crate::output::{Format, print, table};
 use mesh::error::{Error, Result};
@@ -19,31 +20,43 @@ pub(crate) async fn order(action: &OrderAction) -> Result<()> {
         OrderAction::Buy(order) => submit(order, pb::Side::Buy).await,
         OrderAction::Sell(order) => submit(order, pb::Side::Sell).await,
         OrderAction::Show(order) => show(order).await,
+        OrderAction::Replace(order) => replace(order).await,
         OrderAction::Cancel(order) => cancel(order).await,
         OrderAction::CancelAll { symbol, account } => cancel_all(symbol.as_deref(), account).await,
     }
 }
 
 async fn submit(order: &NewOrder, side: pb::Side) -> Result<()> {
-    let request = pb::SubmitOrderRequest {
-        account_id: order.account.account.clone(),
-        client_order_id: order.client_order_id.clone().unwrap_or_else(fresh_id),
-        symbol: order.symbol.clone(),
-        side: side.into(),
-        r#type: type_of(order).into(),
-        time_in_force: time_in_force_of(order).into(),
-        quantity: order.quantity.clone(),
-        price: order.limit.clone().unwrap_or_default(),
-    };
+    let request = terms::request(order, side, order.client_order_id.clone().unwrap_or_else(fresh_id))?;
     let id = request.client_order_id.clone();
     let mut client = TradingServiceClient::new(authorised(&order.account.client).await?);
-    let answer = client.submit_order(unary(request)).await.map_err(|status| {
-        let error = Error::from(status);
-        if error.is_retryable() {
-            eprintln!("the outcome is not known; repeat with --client-order-id {id} to be sure, it never trades twice");
-        }
-        error
-    })?;
+    let answer = client.submit_order(unary(request)).await;
+    let answer = answer.map_err(|status| told(status, &id))?;
+    print_one(&order.account, answer.into_inner().order)
+}
+
+/// The error, after the advice where the outcome is not known.
+fn told(status: tonic::Status, id: &str) -> Error {
+    let error = Error::from(status);
+    if error.is_retryable() {
+        eprintln!("the outcome is not known; repeat with --client-order-id {id} to be sure, it never trades twice");
+    }
+    error
+}
+
+async fn replace(order: &ReplaceOrder) -> Result<()> {
+    let id = order.client_order_id.clone().unwrap_or_else(fresh_id);
+    let request = pb::ReplaceOrderRequest {
+        account_id: order.account.account.clone(),
+        order_id: order.order_id.clone(),
+        client_order_id: id.clone(),
+        quantity: order.quantity.clone().unwrap_or_default(),
+        price: order.limit.clone().unwrap_or_default(),
+        stop_price: order.stop.clone().unwrap_or_default(),
+    };
+    let mut client = TradingServiceClient::new(authorised(&order.account.client).await?);
+    let answer = client.replace_order(unary(request)).await;
+    let answer = answer.map_err(|status| told(status, &id))?;
     print_one(&order.account, answer.into_inner().order)
 }
 
@@ -86,23 +99,6 @@ fn print_one(account: &AccountClient, order: Option<pb::Order>) -> Result<()> {
     print(Format::from_flag(account.client.json), &order, |order| {
         table(&super::orders::HEADING, vec![order_row(order)])
     })
-}
-
-fn type_of(order: &NewOrder) -> pb::OrderType {
-    match (&order.limit, order.post_only) {
-        (Some(_), true) => pb::OrderType::LimitMaker,
-        (Some(_), false) => pb::OrderType::Limit,
-        (None, _) => pb::OrderType::Market,
-    }
-}
-
-fn time_in_force_of(order: &NewOrder) -> pb::TimeInForce {
-    match order.time_in_force {
-        None => pb::TimeInForce::Unspecified,
-        Some(TimeInForce::Gtc) => pb::TimeInForce::Gtc,
-        Some(TimeInForce::Ioc) => pb::TimeInForce::Ioc,
-        Some(TimeInForce::Fok) => pb::TimeInForce::Fok,
-    }
 }
 
 fn fresh_id() -> String {

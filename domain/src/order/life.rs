@@ -8,6 +8,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum OrderReport {
+    /// What it waited for has come, and this much of it goes to the venue.
+    Released {
+        /// This much.
+        quantity: Quantity,
+    },
+    /// It certainly never arrived at the venue, and is held again.
+    Returned,
+    /// This much of it is wanted now, while it is held.
+    Resized {
+        /// This much.
+        quantity: Quantity,
+    },
     /// The venue has the order.
     Accepted,
     /// The venue refused it, or it is certain that it never arrived.
@@ -69,6 +81,14 @@ pub enum OrderError {
     /// A fill of nothing.
     #[error("a fill of nothing")]
     EmptyFill,
+    /// A held order cannot be made larger than it was asked for.
+    #[error("{quantity} is more than the {asked} that were asked for")]
+    Oversized {
+        /// What was asked for.
+        asked: Quantity,
+        /// What it would become.
+        quantity: Quantity,
+    },
     /// A rejection of an order that has traded.
     #[error("rejected after {filled} of it had traded")]
     RejectedAfterFill {
@@ -87,6 +107,7 @@ impl OrderError {
             OrderError::Illegal(illegal) => illegal.reason(),
             OrderError::Overfill { .. } => "ORDER_OVERFILL",
             OrderError::EmptyFill => "ORDER_FILL_EMPTY",
+            OrderError::Oversized { .. } => "ORDER_OVERSIZED",
             OrderError::RejectedAfterFill { .. } => "ORDER_REJECTED_AFTER_FILL",
             OrderError::Number(number) => number.reason(),
         }
@@ -97,6 +118,7 @@ impl OrderError {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     terms: OrderTerms,
+    quantity: Quantity,
     status: OrderStatus,
     filled: Quantity,
     cost: Money,
@@ -109,6 +131,7 @@ impl Order {
     /// A new order, decided at `time`, that the venue has not answered yet.
     pub fn new(terms: OrderTerms, time: Timestamp) -> Self {
         Order {
+            quantity: terms.quantity,
             terms,
             status: OrderStatus::PendingNew,
             filled: Quantity::ZERO,
@@ -119,16 +142,27 @@ impl Order {
         }
     }
 
+    /// A new order, decided at `time`, that is held, with so much of it wanted for now.
+    pub fn held(terms: OrderTerms, quantity: Quantity, time: Timestamp) -> Self {
+        Order {
+            quantity,
+            status: OrderStatus::PendingTrigger,
+            ..Order::new(terms, time)
+        }
+    }
+
     /// Applies one event, or refuses it and changes nothing.
     pub fn apply(&mut self, event: &OrderEvent) -> Result<(), OrderError> {
         let (filled, cost) = self.after_fill(&event.report)?;
         let kind = self.kind_of(&event.report, filled);
         let status = self.status.transition(kind)?;
-        if kind == OrderEventKind::Rejected && !self.filled.is_zero() {
+        if matches!(kind, OrderEventKind::Rejected | OrderEventKind::Returned) && !self.filled.is_zero() {
             return Err(OrderError::RejectedAfterFill { filled: self.filled });
         }
+        let quantity = self.after_resize(&event.report)?;
 
         self.status = status;
+        self.quantity = quantity;
         self.filled = filled;
         self.cost = cost;
         self.reject_reason = match &event.report {
@@ -154,9 +188,9 @@ impl Order {
             return Err(OrderError::EmptyFill);
         }
         let filled = self.filled.checked_add(*quantity)?;
-        if filled > self.terms.quantity {
+        if filled > self.quantity {
             return Err(OrderError::Overfill {
-                quantity: self.terms.quantity,
+                quantity: self.quantity,
                 filled: self.filled,
                 fill: *quantity,
             });
@@ -165,13 +199,29 @@ impl Order {
         Ok((filled, cost))
     }
 
+    fn after_resize(&self, report: &OrderReport) -> Result<Quantity, OrderError> {
+        let (OrderReport::Released { quantity } | OrderReport::Resized { quantity }) = report else {
+            return Ok(self.quantity);
+        };
+        if *quantity > self.terms.quantity {
+            return Err(OrderError::Oversized {
+                asked: self.terms.quantity,
+                quantity: *quantity,
+            });
+        }
+        Ok(*quantity)
+    }
+
     fn kind_of(&self, report: &OrderReport, filled: Quantity) -> OrderEventKind {
         match report {
+            OrderReport::Released { .. } => OrderEventKind::Released,
+            OrderReport::Returned => OrderEventKind::Returned,
+            OrderReport::Resized { .. } => OrderEventKind::Resized,
             OrderReport::Accepted if self.filled.is_zero() => OrderEventKind::Accepted,
             OrderReport::Accepted => OrderEventKind::AcceptedPartlyFilled,
             OrderReport::Rejected { .. } => OrderEventKind::Rejected,
             OrderReport::OutcomeUnknown => OrderEventKind::OutcomeUnknown,
-            OrderReport::Filled { .. } if filled == self.terms.quantity => OrderEventKind::CompleteFill,
+            OrderReport::Filled { .. } if filled == self.quantity => OrderEventKind::CompleteFill,
             OrderReport::Filled { .. } => OrderEventKind::PartialFill,
             OrderReport::CancelRequested => OrderEventKind::CancelRequested,
             OrderReport::CancelRejected => OrderEventKind::CancelRejected,
@@ -190,6 +240,11 @@ impl Order {
         self.status
     }
 
+    /// How much of it is wanted: what the terms ask for, or less where it was held and made smaller.
+    pub fn quantity(&self) -> Quantity {
+        self.quantity
+    }
+
     /// How much of it has traded.
     pub fn filled(&self) -> Quantity {
         self.filled
@@ -197,7 +252,7 @@ impl Order {
 
     /// How much of it has not traded, whether or not it still can.
     pub fn remaining(&self) -> Quantity {
-        self.terms.quantity.checked_sub(self.filled).unwrap_or(Quantity::ZERO)
+        self.quantity.checked_sub(self.filled).unwrap_or(Quantity::ZERO)
     }
 
     /// The exact sum of price × quantity over its fills, in quote.

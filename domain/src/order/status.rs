@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum OrderStatus {
+    /// Held here, and not at the venue: it waits for its price, for its entry's fills, or for the end of the order
+    /// that it takes the place of.
+    PendingTrigger,
     /// Decided and journalled; the venue has not answered yet.
     PendingNew,
     /// The venue's answer was lost: the order may or may not live there. Its reservation is held.
@@ -30,6 +33,7 @@ pub enum OrderStatus {
 words!(
     OrderStatus,
     "order status",
+    PendingTrigger = "PENDING_TRIGGER",
     PendingNew = "PENDING_NEW",
     Unknown = "UNKNOWN",
     Open = "OPEN",
@@ -45,6 +49,12 @@ words!(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum OrderEventKind {
+    /// What it waited for has come: it goes to the venue.
+    Released,
+    /// It is certain that it never arrived at the venue, and it is still wanted: it is held again.
+    Returned,
+    /// More or less of it is wanted, while it is held.
+    Resized,
     /// The venue has the order, and nothing of it has traded as far as we know.
     Accepted,
     /// The venue has the order, and part of it has traded.
@@ -70,6 +80,9 @@ pub enum OrderEventKind {
 words!(
     OrderEventKind,
     "order event",
+    Released = "RELEASED",
+    Returned = "RETURNED",
+    Resized = "RESIZED",
     Accepted = "ACCEPTED",
     AcceptedPartlyFilled = "ACCEPTED_PARTLY_FILLED",
     Rejected = "REJECTED",
@@ -109,13 +122,26 @@ impl OrderStatus {
     ///   venue traded it, whatever was concluded before.
     /// - A late acknowledgement changes nothing; on a rejected order it revives it (adoption).
     /// - A refused cancel leaves the order's true state open, so that the venue is asked: `Unknown`.
+    /// - An order that was held again after it certainly had not arrived, and of which the venue speaks nevertheless,
+    ///   is adopted like a rejected one.
     /// - The same end twice is not an edge: whoever receives it has nothing to record.
     pub fn transition(self, event: OrderEventKind) -> Result<OrderStatus, IllegalTransition> {
         use OrderEventKind as Event;
         use OrderStatus::{
-            Cancelled, Expired, Filled, Open, PartiallyFilled, PendingCancel, PendingNew, Rejected, Unknown,
+            Cancelled, Expired, Filled, Open, PartiallyFilled, PendingCancel, PendingNew, PendingTrigger, Rejected,
+            Unknown,
         };
         let next = match (self, event) {
+            (PendingTrigger, Event::Released) => PendingNew,
+            (PendingTrigger, Event::Resized) => PendingTrigger,
+            (PendingTrigger, Event::Accepted) => Open,
+            (PendingTrigger, Event::Rejected) => Rejected,
+            (PendingTrigger, Event::PartialFill) => PartiallyFilled,
+            (PendingTrigger, Event::CompleteFill) => Filled,
+            (PendingTrigger, Event::Cancelled) => Cancelled,
+            (PendingTrigger, Event::Expired) => Expired,
+
+            (PendingNew, Event::Returned) => PendingTrigger,
             (PendingNew, Event::Accepted) => Open,
             (PendingNew, Event::Rejected) => Rejected,
             (PendingNew, Event::OutcomeUnknown) => Unknown,
@@ -125,6 +151,7 @@ impl OrderStatus {
             (PendingNew, Event::Cancelled) => Cancelled,
             (PendingNew, Event::Expired) => Expired,
 
+            (Unknown, Event::Returned) => PendingTrigger,
             (Unknown, Event::Accepted) => Open,
             (Unknown, Event::AcceptedPartlyFilled) => PartiallyFilled,
             (Unknown, Event::Rejected) => Rejected,
@@ -189,7 +216,8 @@ impl OrderStatus {
     pub const fn is_terminal(self) -> bool {
         match self {
             OrderStatus::Filled | OrderStatus::Cancelled | OrderStatus::Rejected | OrderStatus::Expired => true,
-            OrderStatus::PendingNew
+            OrderStatus::PendingTrigger
+            | OrderStatus::PendingNew
             | OrderStatus::Unknown
             | OrderStatus::Open
             | OrderStatus::PartiallyFilled
@@ -197,8 +225,18 @@ impl OrderStatus {
         }
     }
 
-    /// Whether the order may live at the venue: everything that is not over, the unknown included.
+    /// Whether the order may still trade: everything that is not over, the unknown and the held included.
     pub const fn is_live(self) -> bool {
         !self.is_terminal()
+    }
+
+    /// Whether the order waits here, and the venue does not have it.
+    pub const fn is_held(self) -> bool {
+        matches!(self, OrderStatus::PendingTrigger)
+    }
+
+    /// Whether the order may live at the venue: it is not over, and not held.
+    pub const fn is_at_venue(self) -> bool {
+        self.is_live() && !self.is_held()
     }
 }

@@ -1,6 +1,7 @@
 //! What an order asks for.
 
-use crate::{AccountId, ClientOrderId, OrderId, Price, Quantity, Symbol, Venue};
+use super::Conditions;
+use crate::{AccountId, ClientOrderId, OrderId, Price, Quantity, StrategyId, Symbol, Venue};
 use serde::{Deserialize, Serialize};
 
 /// A word that is none of the known ones.
@@ -122,8 +123,12 @@ pub struct OrderTerms {
     pub price: Option<Price>,
     /// The worst price assumed for a market order, from which its reservation is computed; absent for a limit.
     pub collar: Option<Price>,
-    /// How much.
+    /// How much. Less may be sent: see [`super::Order::quantity`].
     pub quantity: Quantity,
+    /// What it is traded for.
+    pub strategy: Option<StrategyId>,
+    /// What it asks for beyond meeting the book.
+    pub conditions: Conditions,
 }
 
 impl OrderTerms {

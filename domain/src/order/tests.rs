@@ -1,161 +1,100 @@
 use super::OrderEventKind as Kind;
 use super::OrderStatus::{
-    Cancelled, Expired, Filled, Open, PartiallyFilled, PendingCancel, PendingNew, Rejected, Unknown,
+    Cancelled, Expired, Filled, Open, PartiallyFilled, PendingCancel, PendingNew, PendingTrigger, Rejected, Unknown,
 };
 use super::*;
 use crate::testing::terms;
 use crate::{Money, NumberError, Price, Quantity, Timestamp};
 use proptest::prelude::*;
 
-/// The specification: what each status answers to each kind of event. `None` is a refusal.
-const TABLE: [(OrderStatus, [Option<OrderStatus>; 10]); 9] = [
-    // Accepted, AcceptedPartlyFilled, Rejected, OutcomeUnknown, PartialFill, CompleteFill, CancelRequested, CancelRejected, Cancelled, Expired
-    (
-        PendingNew,
-        [
-            Some(Open),
-            None,
-            Some(Rejected),
-            Some(Unknown),
-            Some(PartiallyFilled),
-            Some(Filled),
-            Some(PendingCancel),
-            None,
-            Some(Cancelled),
-            Some(Expired),
-        ],
-    ),
-    (
-        Unknown,
-        [
-            Some(Open),
-            Some(PartiallyFilled),
-            Some(Rejected),
-            None,
-            Some(PartiallyFilled),
-            Some(Filled),
-            Some(PendingCancel),
-            Some(Unknown),
-            Some(Cancelled),
-            Some(Expired),
-        ],
-    ),
-    (
-        Open,
-        [
-            None,
-            None,
-            None,
-            None,
-            Some(PartiallyFilled),
-            Some(Filled),
-            Some(PendingCancel),
-            Some(Open),
-            Some(Cancelled),
-            Some(Expired),
-        ],
-    ),
-    (
-        PartiallyFilled,
-        [
-            None,
-            Some(PartiallyFilled),
-            None,
-            None,
-            Some(PartiallyFilled),
-            Some(Filled),
-            Some(PendingCancel),
-            Some(PartiallyFilled),
-            Some(Cancelled),
-            Some(Expired),
-        ],
-    ),
-    (
-        PendingCancel,
-        [
-            Some(PendingCancel),
-            Some(PendingCancel),
-            Some(Rejected),
-            Some(Unknown),
-            Some(PendingCancel),
-            Some(Filled),
-            None,
-            Some(Unknown),
-            Some(Cancelled),
-            Some(Expired),
-        ],
-    ),
-    (
-        Filled,
-        [
-            None,
-            Some(Filled),
-            None,
-            None,
-            None,
-            None,
-            None,
-            Some(Filled),
-            None,
-            None,
-        ],
-    ),
-    (
-        Cancelled,
-        [
-            Some(Cancelled),
-            Some(Cancelled),
-            None,
-            None,
-            Some(Cancelled),
-            Some(Filled),
-            None,
-            Some(Cancelled),
-            None,
-            None,
-        ],
-    ),
-    (
-        Rejected,
-        [
-            Some(Open),
-            None,
-            None,
-            None,
-            Some(PartiallyFilled),
-            Some(Filled),
-            None,
-            Some(Rejected),
-            None,
-            None,
-        ],
-    ),
-    (
-        Expired,
-        [
-            Some(Expired),
-            Some(Expired),
-            None,
-            None,
-            Some(Expired),
-            Some(Filled),
-            None,
-            Some(Expired),
-            None,
-            None,
-        ],
-    ),
+/// The specification, a line a legal edge. What is not here is refused.
+const EDGES: [(OrderStatus, Kind, OrderStatus); 65] = [
+    (PendingTrigger, Kind::Released, PendingNew),
+    (PendingTrigger, Kind::Resized, PendingTrigger),
+    (PendingTrigger, Kind::Accepted, Open),
+    (PendingTrigger, Kind::Rejected, Rejected),
+    (PendingTrigger, Kind::PartialFill, PartiallyFilled),
+    (PendingTrigger, Kind::CompleteFill, Filled),
+    (PendingTrigger, Kind::Cancelled, Cancelled),
+    (PendingTrigger, Kind::Expired, Expired),
+    (PendingNew, Kind::Returned, PendingTrigger),
+    (PendingNew, Kind::Accepted, Open),
+    (PendingNew, Kind::Rejected, Rejected),
+    (PendingNew, Kind::OutcomeUnknown, Unknown),
+    (PendingNew, Kind::PartialFill, PartiallyFilled),
+    (PendingNew, Kind::CompleteFill, Filled),
+    (PendingNew, Kind::CancelRequested, PendingCancel),
+    (PendingNew, Kind::Cancelled, Cancelled),
+    (PendingNew, Kind::Expired, Expired),
+    (Unknown, Kind::Returned, PendingTrigger),
+    (Unknown, Kind::Accepted, Open),
+    (Unknown, Kind::AcceptedPartlyFilled, PartiallyFilled),
+    (Unknown, Kind::Rejected, Rejected),
+    (Unknown, Kind::PartialFill, PartiallyFilled),
+    (Unknown, Kind::CompleteFill, Filled),
+    (Unknown, Kind::CancelRequested, PendingCancel),
+    (Unknown, Kind::CancelRejected, Unknown),
+    (Unknown, Kind::Cancelled, Cancelled),
+    (Unknown, Kind::Expired, Expired),
+    (Open, Kind::PartialFill, PartiallyFilled),
+    (Open, Kind::CompleteFill, Filled),
+    (Open, Kind::CancelRequested, PendingCancel),
+    (Open, Kind::CancelRejected, Open),
+    (Open, Kind::Cancelled, Cancelled),
+    (Open, Kind::Expired, Expired),
+    (PartiallyFilled, Kind::AcceptedPartlyFilled, PartiallyFilled),
+    (PartiallyFilled, Kind::PartialFill, PartiallyFilled),
+    (PartiallyFilled, Kind::CompleteFill, Filled),
+    (PartiallyFilled, Kind::CancelRequested, PendingCancel),
+    (PartiallyFilled, Kind::CancelRejected, PartiallyFilled),
+    (PartiallyFilled, Kind::Cancelled, Cancelled),
+    (PartiallyFilled, Kind::Expired, Expired),
+    (PendingCancel, Kind::Accepted, PendingCancel),
+    (PendingCancel, Kind::AcceptedPartlyFilled, PendingCancel),
+    (PendingCancel, Kind::Rejected, Rejected),
+    (PendingCancel, Kind::OutcomeUnknown, Unknown),
+    (PendingCancel, Kind::PartialFill, PendingCancel),
+    (PendingCancel, Kind::CompleteFill, Filled),
+    (PendingCancel, Kind::CancelRejected, Unknown),
+    (PendingCancel, Kind::Cancelled, Cancelled),
+    (PendingCancel, Kind::Expired, Expired),
+    (Filled, Kind::AcceptedPartlyFilled, Filled),
+    (Filled, Kind::CancelRejected, Filled),
+    (Cancelled, Kind::Accepted, Cancelled),
+    (Cancelled, Kind::AcceptedPartlyFilled, Cancelled),
+    (Cancelled, Kind::PartialFill, Cancelled),
+    (Cancelled, Kind::CompleteFill, Filled),
+    (Cancelled, Kind::CancelRejected, Cancelled),
+    (Rejected, Kind::Accepted, Open),
+    (Rejected, Kind::PartialFill, PartiallyFilled),
+    (Rejected, Kind::CompleteFill, Filled),
+    (Rejected, Kind::CancelRejected, Rejected),
+    (Expired, Kind::Accepted, Expired),
+    (Expired, Kind::AcceptedPartlyFilled, Expired),
+    (Expired, Kind::PartialFill, Expired),
+    (Expired, Kind::CompleteFill, Filled),
+    (Expired, Kind::CancelRejected, Expired),
 ];
+
+fn edge(from: OrderStatus, event: Kind) -> Option<OrderStatus> {
+    let found = EDGES.iter().find(|(status, kind, _)| (*status, *kind) == (from, event));
+    found.map(|(_, _, to)| *to)
+}
 
 #[test]
 fn every_edge_and_no_other() {
-    assert_eq!(TABLE.map(|(status, _)| status).as_slice().len(), OrderStatus::ALL.len());
-    for (from, row) in TABLE {
-        for (event, expected) in Kind::ALL.iter().zip(row) {
-            let expected = expected.ok_or(IllegalTransition { from, event: *event });
+    let mut legal = 0;
+    for from in OrderStatus::ALL {
+        for event in Kind::ALL {
+            let expected = edge(*from, *event).ok_or(IllegalTransition {
+                from: *from,
+                event: *event,
+            });
+            legal += usize::from(expected.is_ok());
             assert_eq!(from.transition(*event), expected, "{from} + {event}");
         }
     }
+    assert_eq!(legal, EDGES.len(), "no edge is listed twice");
     let illegal = Filled.transition(Kind::Cancelled).unwrap_err();
     assert_eq!(illegal.to_string(), "an order that is FILLED cannot take CANCELLED");
     assert_eq!(illegal.reason(), "ORDER_TRANSITION_ILLEGAL");
@@ -197,6 +136,8 @@ fn the_over_and_the_live() {
     for status in OrderStatus::ALL {
         let over = matches!(status, Filled | Cancelled | Rejected | Expired);
         assert_eq!((status.is_terminal(), status.is_live()), (over, !over));
+        let is_held = *status == PendingTrigger;
+        assert_eq!((status.is_held(), status.is_at_venue()), (is_held, !over && !is_held));
     }
 }
 
@@ -304,8 +245,103 @@ fn refused_events_change_nothing() {
     );
 }
 
+#[test]
+fn a_held_order_is_resized_and_released() {
+    let size = |text: &str| Quantity::parse(text).unwrap();
+    let mut order = Order::held(terms(Side::Sell, Some("100"), "3"), size("0"), Timestamp::EPOCH);
+    assert_eq!((order.status(), order.remaining()), (PendingTrigger, size("0")));
+    order
+        .apply(&at(1, OrderReport::Resized { quantity: size("2") }))
+        .unwrap();
+    assert_eq!(
+        (order.status(), order.quantity(), order.remaining()),
+        (PendingTrigger, size("2"), size("2"))
+    );
+    let oversized = order
+        .apply(&at(2, OrderReport::Resized { quantity: size("4") }))
+        .unwrap_err();
+    assert_eq!(
+        (oversized.reason(), oversized.to_string().is_empty()),
+        ("ORDER_OVERSIZED", false)
+    );
+    order
+        .apply(&at(2, OrderReport::Released { quantity: size("1") }))
+        .unwrap();
+    assert_eq!(
+        (order.status(), order.terms().quantity, order.quantity()),
+        (PendingNew, size("3"), size("1"))
+    );
+    // It never arrived: it is held again, and goes again.
+    order.apply(&at(3, OrderReport::OutcomeUnknown)).unwrap();
+    order.apply(&at(4, OrderReport::Returned)).unwrap();
+    assert_eq!(order.status(), PendingTrigger);
+    order
+        .apply(&at(5, OrderReport::Released { quantity: size("1") }))
+        .unwrap();
+    order.apply(&at(6, fill("100", "1"))).unwrap();
+    assert_eq!(order.status(), Filled, "all that was released has traded");
+    // What turns up although it was held again is adopted.
+    let mut order = Order::new(terms(Side::Sell, Some("100"), "3"), Timestamp::EPOCH);
+    order.apply(&at(1, OrderReport::Returned)).unwrap();
+    order.apply(&at(2, fill("100", "1"))).unwrap();
+    assert_eq!(order.status(), PartiallyFilled);
+}
+
+#[test]
+fn a_late_fill_after_a_cancel() {
+    let mut order = Order::new(terms(Side::Sell, Some("100"), "3"), Timestamp::EPOCH);
+    for report in [
+        OrderReport::Accepted,
+        OrderReport::CancelRequested,
+        OrderReport::Cancelled,
+    ] {
+        order.apply(&at(1, report)).unwrap();
+    }
+    order.apply(&at(2, fill("100", "1"))).unwrap();
+    assert_eq!(
+        (order.status(), order.filled()),
+        (Cancelled, Quantity::parse("1").unwrap())
+    );
+}
+
+#[test]
+fn a_cancel_that_crosses_a_fill() {
+    let mut order = Order::new(terms(Side::Sell, Some("100"), "3"), Timestamp::EPOCH);
+    for report in [OrderReport::Accepted, OrderReport::CancelRequested, fill("100", "3")] {
+        order.apply(&at(1, report)).unwrap();
+    }
+    order.apply(&at(2, OrderReport::CancelRejected)).unwrap();
+    assert_eq!(
+        order.status(),
+        Filled,
+        "the fill won, and the refused cancel changes nothing"
+    );
+}
+
+#[test]
+fn a_partial_fill_before_the_ack() {
+    let mut order = Order::new(terms(Side::Sell, Some("100"), "3"), Timestamp::EPOCH);
+    order.apply(&at(1, fill("100", "1"))).unwrap();
+    assert_eq!(order.status(), PartiallyFilled);
+    order.apply(&at(2, OrderReport::Accepted)).unwrap();
+    assert_eq!(order.status(), PartiallyFilled);
+}
+
+#[test]
+fn an_ack_after_a_timeout() {
+    let mut order = Order::new(terms(Side::Sell, Some("100"), "3"), Timestamp::EPOCH);
+    order.apply(&at(1, OrderReport::OutcomeUnknown)).unwrap();
+    assert_eq!(order.status(), Unknown);
+    order.apply(&at(2, OrderReport::Accepted)).unwrap();
+    assert_eq!(order.status(), Open);
+}
+
 fn any_report() -> impl Strategy<Value = OrderReport> {
+    let size = |lots: u32| Quantity::parse(&lots.to_string()).unwrap();
     prop_oneof![
+        (0u32..12).prop_map(move |lots| OrderReport::Released { quantity: size(lots) }),
+        (0u32..12).prop_map(move |lots| OrderReport::Resized { quantity: size(lots) }),
+        Just(OrderReport::Returned),
         Just(OrderReport::Accepted),
         Just(OrderReport::Rejected { reason: "R".into() }),
         Just(OrderReport::OutcomeUnknown),
@@ -319,8 +355,12 @@ fn any_report() -> impl Strategy<Value = OrderReport> {
 
 proptest! {
     #[test]
-    fn whatever_is_reported_the_order_stays_true(reports in prop::collection::vec(any_report(), 0..40)) {
-        let mut order = Order::new(terms(Side::Buy, Some("100"), "10"), Timestamp::EPOCH);
+    fn whatever_is_reported_the_order_stays_true(held in any::<bool>(), reports in prop::collection::vec(any_report(), 0..40)) {
+        let asked = terms(Side::Buy, Some("100"), "10");
+        let mut order = match held {
+            true => Order::held(asked, Quantity::parse("10").unwrap(), Timestamp::EPOCH),
+            false => Order::new(asked, Timestamp::EPOCH),
+        };
         let mut cost = Money::ZERO;
         for (second, report) in reports.into_iter().enumerate() {
             let before = order.clone();
@@ -329,16 +369,17 @@ proptest! {
                 Err(_) => prop_assert_eq!(&order, &before),
                 Ok(()) => {
                     let kind = before.event_kind(&report).unwrap();
-                    prop_assert_eq!(before.status().transition(kind), Ok(order.status()));
+                    prop_assert_eq!(edge(before.status(), kind), Some(order.status()), "no other edge is reachable");
                     if let OrderReport::Filled { price, quantity } = report {
                         cost = cost.checked_add(price.notional(quantity).unwrap()).unwrap();
                     }
                 }
             }
-            prop_assert!(order.filled() >= before.filled() && order.filled() <= order.terms().quantity);
+            prop_assert!(order.filled() >= before.filled() && order.filled() <= order.quantity());
+            prop_assert!(order.quantity() <= order.terms().quantity);
             prop_assert_eq!(order.cost(), cost);
-            prop_assert_eq!(order.status() == Filled, order.remaining().is_zero());
-            prop_assert!(order.filled().is_zero() || !matches!(order.status(), PendingNew | Open | Rejected));
+            prop_assert_eq!(order.status() == Filled, order.remaining().is_zero() && !order.filled().is_zero());
+            prop_assert!(order.filled().is_zero() || !matches!(order.status(), PendingTrigger | PendingNew | Open | Rejected));
         }
     }
 }

@@ -259,6 +259,9 @@ impl Venue for Binance {
             PlacementKind::Limit(time_in_force) => write!(query, "&type=LIMIT&timeInForce={time_in_force}"),
             PlacementKind::LimitMaker => write!(query, "&type=LIMIT_MAKER"),
         };
+        if let Some(shown) = placement.display_quantity {
+            let _ = write!(query, "&icebergQty={shown}");
+        }
         let call = Call {
             method: Method::POST,
             path: "/api/v3/order",

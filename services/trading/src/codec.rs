@@ -1,12 +1,13 @@
 //! Decisions and orders ⇄ `trademesh.trading.v1`: what is journalled, streamed and answered.
 
+mod orders;
 mod words;
 
 use crate::core::{
-    Accepted, BalancesAdopted, CancelRequested, Changed, Digest, Entry, Event, Filled, Halt, HaltLifted, Intent,
-    Refusal, RefusalKind, Refused, order_id, parse_order_id,
+    BalancesAdopted, CancelRequested, Changed, Digest, Entry, Event, Filled, Halt, HaltLifted, Intent, Refusal,
+    RefusalKind, Refused, Released, Resized, TrailMoved, Triggered, order_id, parse_order_id,
 };
-use domain::{Fill, OrderStatus, OrderTerms, Price, Timestamp, TradeId};
+use domain::{Fill, Price, Timestamp, TradeId};
 use mesh::pb::trading as pb;
 use mesh::pb::trading::trading_event::Event as PbEvent;
 use mesh::{Error, Result};
@@ -14,8 +15,10 @@ use prost::Message;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use words::{liquidity, order_type, scope, side, status, status_of, time_in_force};
-pub(crate) use words::{order_type_of, scope_of, side_of, time_in_force_of};
+use orders::{accepted_from_pb, new_order};
+pub(crate) use orders::{accepted_of, order_as_accepted, order_to_pb};
+pub(crate) use words::{group_type_of, scope_of, side_of, time_in_force_of};
+use words::{liquidity, scope, side, status, status_of};
 
 /// An order on the wire, for those who need not look inside.
 pub type OrderMessage = pb::Order;
@@ -59,7 +62,10 @@ fn event_to_pb(shard: u32, now: Timestamp, event: &Event) -> PbEvent {
     let id = |order: u64| order_id(shard, order).as_str().to_owned();
     match event {
         Event::Accepted(accepted) => PbEvent::OrderAccepted(pb::OrderAccepted {
-            order: Some(new_order(&accepted.terms, now)),
+            order: Some(pb::Order {
+                reason: accepted.reason.clone(),
+                ..new_order(&accepted.terms, accepted.held, now)
+            }),
             limit_revision: accepted.limit_revision,
             request_digest: accepted.digest.to_vec(),
             reserved: accepted.reserved.to_string(),
@@ -67,6 +73,7 @@ fn event_to_pb(shard: u32, now: Timestamp, event: &Event) -> PbEvent {
             base_asset: accepted.base.to_string(),
             quote_asset: accepted.quote.to_string(),
             collar: text(accepted.terms.collar),
+            held_quantity: accepted.held.map(|held| held.to_string()).unwrap_or_default(),
         }),
         Event::Refused(refused) => PbEvent::OrderRefused(pb::OrderRefused {
             account_id: refused.account.to_string(),
@@ -96,6 +103,7 @@ fn event_to_pb(shard: u32, now: Timestamp, event: &Event) -> PbEvent {
         Event::CancelRequested(request) => PbEvent::CancelRequested(pb::CancelRequested {
             order_id: id(request.order),
             request_id: request.request_id.clone(),
+            reason: request.reason.clone(),
         }),
         Event::BalancesAdopted(adopted) => PbEvent::BalancesAdopted(pb::BalancesAdopted {
             account_id: adopted.account.to_string(),
@@ -116,6 +124,26 @@ fn event_to_pb(shard: u32, now: Timestamp, event: &Event) -> PbEvent {
             scope: scope(lifted.scope) as i32,
             target: lifted.target.clone(),
             subject: lifted.subject.clone(),
+        }),
+        Event::Triggered(triggered) => PbEvent::OrderTriggered(pb::OrderTriggered {
+            order_id: id(triggered.order),
+            price: triggered.price.to_string(),
+        }),
+        Event::Released(released) => PbEvent::OrderReleased(pb::OrderReleased {
+            order_id: id(released.order),
+            quantity: released.quantity.to_string(),
+            collar: text(released.collar),
+            reserved: released.reserved.to_string(),
+        }),
+        Event::Resized(resized) => PbEvent::OrderResized(pb::OrderResized {
+            order_id: id(resized.order),
+            quantity: resized.quantity.to_string(),
+            reserved: resized.reserved.to_string(),
+            reason: resized.reason.clone(),
+        }),
+        Event::TrailMoved(moved) => PbEvent::TrailMoved(pb::TrailMoved {
+            order_id: id(moved.order),
+            extreme: moved.extreme.to_string(),
         }),
     }
 }
@@ -150,49 +178,6 @@ pub(crate) fn fill_to_pb(fill: &Fill, venue_order: &str) -> pb::Fill {
     }
 }
 
-fn new_order(terms: &OrderTerms, created: Timestamp) -> pb::Order {
-    let accepted = parse_order_id(terms.order_id.as_str()).map_or(0, |(_, sequence)| sequence);
-    pb::Order {
-        order_id: terms.order_id.to_string(),
-        client_order_id: terms.client_order_id.to_string(),
-        account_id: terms.account.to_string(),
-        symbol: terms.symbol.to_string(),
-        side: side(terms.side) as i32,
-        r#type: order_type(terms.order_type) as i32,
-        time_in_force: time_in_force(terms.time_in_force) as i32,
-        quantity: terms.quantity.to_string(),
-        price: text(terms.price),
-        status: status(OrderStatus::PendingNew) as i32,
-        filled_quantity: "0".to_owned(),
-        average_price: String::new(),
-        reason: String::new(),
-        venue_order_id: String::new(),
-        create_time: time(created),
-        update_time: time(created),
-        sequence: accepted as i64,
-    }
-}
-
-/// The order as it is.
-pub(crate) fn order_to_pb(entry: &Entry) -> pb::Order {
-    let order = &entry.order;
-    pb::Order {
-        status: status(order.status()) as i32,
-        filled_quantity: order.filled().to_string(),
-        average_price: text(order.average_price()),
-        reason: entry.reason.clone(),
-        venue_order_id: entry.venue_id.clone(),
-        update_time: time(order.updated_at()),
-        sequence: entry.sequence as i64,
-        ..new_order(order.terms(), order.created_at())
-    }
-}
-
-/// The order as it was when it was accepted: what a repeated submit is answered.
-pub(crate) fn order_as_accepted(entry: &Entry) -> pb::Order {
-    new_order(entry.order.terms(), entry.order.created_at())
-}
-
 /// What followers of the order are told after an event.
 pub(crate) fn update(sequence: u64, entry: &Entry, fill: Option<pb::Fill>) -> pb::StreamOrderEventsResponse {
     pb::StreamOrderEventsResponse {
@@ -204,11 +189,6 @@ pub(crate) fn update(sequence: u64, entry: &Entry, fill: Option<pb::Fill>) -> pb
 
 fn text(price: Option<Price>) -> String {
     price.map(|price| price.to_string()).unwrap_or_default()
-}
-
-/// The sequence at which an order was accepted.
-pub(crate) fn accepted_of(order: &pb::Order) -> Option<u64> {
-    parse_order_id(&order.order_id).map(|(_, accepted)| accepted)
 }
 
 /// Reads a record.
@@ -269,6 +249,7 @@ fn event_from_pb(event: PbEvent) -> Result<Event> {
         PbEvent::CancelRequested(request) => Event::CancelRequested(CancelRequested {
             order: accepted_at(&request.order_id)?,
             request_id: request.request_id,
+            reason: request.reason,
         }),
         PbEvent::BalancesAdopted(adopted) => Event::BalancesAdopted(BalancesAdopted {
             account: parse("account_id", &adopted.account_id)?,
@@ -294,32 +275,26 @@ fn event_from_pb(event: PbEvent) -> Result<Event> {
             target: lifted.target,
             subject: lifted.subject,
         }),
-    })
-}
-
-fn accepted_from_pb(accepted: pb::OrderAccepted) -> Result<Accepted> {
-    let order = accepted.order.ok_or_else(|| damaged("order", "empty"))?;
-    let terms = OrderTerms {
-        order_id: parse("order_id", &order.order_id)?,
-        client_order_id: parse("client_order_id", &order.client_order_id)?,
-        account: parse("account_id", &order.account_id)?,
-        venue: parse("venue", &accepted.venue)?,
-        symbol: parse("symbol", &order.symbol)?,
-        side: words::side_of(order.side).ok_or_else(|| damaged("side", order.side))?,
-        order_type: words::order_type_of(order.r#type).ok_or_else(|| damaged("type", order.r#type))?,
-        time_in_force: words::time_in_force_of(order.time_in_force)
-            .ok_or_else(|| damaged("time_in_force", order.time_in_force))?,
-        price: optional("price", &order.price)?,
-        collar: optional("collar", &accepted.collar)?,
-        quantity: parse("quantity", &order.quantity)?,
-    };
-    Ok(Accepted {
-        terms,
-        base: parse("base_asset", &accepted.base_asset)?,
-        quote: parse("quote_asset", &accepted.quote_asset)?,
-        limit_revision: accepted.limit_revision,
-        digest: digest(&accepted.request_digest)?,
-        reserved: parse("reserved", &accepted.reserved)?,
+        PbEvent::OrderTriggered(triggered) => Event::Triggered(Triggered {
+            order: accepted_at(&triggered.order_id)?,
+            price: parse("price", &triggered.price)?,
+        }),
+        PbEvent::OrderReleased(released) => Event::Released(Released {
+            order: accepted_at(&released.order_id)?,
+            quantity: parse("quantity", &released.quantity)?,
+            collar: optional("collar", &released.collar)?,
+            reserved: parse("reserved", &released.reserved)?,
+        }),
+        PbEvent::OrderResized(resized) => Event::Resized(Resized {
+            order: accepted_at(&resized.order_id)?,
+            quantity: parse("quantity", &resized.quantity)?,
+            reserved: parse("reserved", &resized.reserved)?,
+            reason: resized.reason,
+        }),
+        PbEvent::TrailMoved(moved) => Event::TrailMoved(TrailMoved {
+            order: accepted_at(&moved.order_id)?,
+            extreme: parse("extreme", &moved.extreme)?,
+        }),
     })
 }
 

@@ -64,6 +64,10 @@ pub struct Config {
     pub journal_reserve_bytes: u64,
     /// How often the instruments are read again, in milliseconds.
     pub instruments_interval_ms: u32,
+    /// How often the prices and times that orders wait for are looked at, in milliseconds, 1 to 10000.
+    pub trigger_interval_ms: u32,
+    /// Whether the venue shows a part of an order when asked to (icebergs); without it such orders are refused.
+    pub venue_icebergs: bool,
     /// The risk limits of every account.
     pub limits: LimitOptions,
 }
@@ -119,6 +123,8 @@ impl Default for Config {
             snapshot_records: 200_000,
             journal_reserve_bytes: 4 * 1024 * 1024,
             instruments_interval_ms: 60_000,
+            trigger_interval_ms: 50,
+            venue_icebergs: false,
             limits: LimitOptions::default(),
         }
     }
@@ -163,6 +169,7 @@ impl Config {
             ("max_backlog", self.max_backlog as u64, 1, 1_000_000),
             ("stream_buffer", self.stream_buffer as u64, 1, 1_000_000),
             ("closed_orders_kept", self.closed_orders_kept as u64, 1, 100_000_000),
+            ("trigger_interval_ms", u64::from(self.trigger_interval_ms), 1, 10_000),
             ("refusals_kept", self.refusals_kept as u64, 1, 1_000_000),
             ("snapshot_records", self.snapshot_records, 1, 1_000_000_000),
             ("journal_reserve_bytes", self.journal_reserve_bytes, 0, 1 << 30),
@@ -205,6 +212,7 @@ impl Config {
             max_orders_per_second: limits.max_orders_per_second,
             duplicate_window_micros: micros(limits.duplicate_window_ms),
             taker_fee: parse::<Rate>("limits.taker_fee", &limits.taker_fee)?,
+            icebergs: self.venue_icebergs,
         })
     }
 

@@ -1,6 +1,7 @@
 //! The RPCs: check the fields, ask the account's shard, encode.
 
 mod fields;
+mod orders;
 mod streams;
 
 use crate::core::{Cancel, CancelAll, Command, HaltScope, LiftHalt, SetHalt};
@@ -87,7 +88,7 @@ fn order(reply: Reply) -> mesh::Result<Option<pb::Order>> {
     }
 }
 
-fn orders(reply: Reply) -> mesh::Result<Vec<pb::Order>> {
+fn orders_of(reply: Reply) -> mesh::Result<Vec<pb::Order>> {
     match reply {
         Reply::Orders(orders) => Ok(orders),
         _ => Err(other_answer()),
@@ -100,10 +101,32 @@ impl TradingService for Rpcs {
         let began = self.clock.monotonic();
         let request = request.into_inner();
         let (_, shard) = self.account(&request.account_id)?;
-        let submit = fields::submit(&request)?;
+        let submit = orders::submit(&request)?;
         let reply = shard.submit(Command::Submit(submit)).await;
         metrics::accept_latency(self.clock.monotonic().saturating_sub(began));
         Ok(Response::new(pb::SubmitOrderResponse { order: order(reply?)? }))
+    }
+
+    async fn submit_group(&self, request: Request<pb::SubmitGroupRequest>) -> Answer<pb::SubmitGroupResponse> {
+        let request = request.into_inner();
+        let (_, shard) = self.account(&request.account_id)?;
+        let group = orders::group(&request)?;
+        let reply = shard.submit(Command::Group(group)).await?;
+        Ok(Response::new(pb::SubmitGroupResponse {
+            orders: orders_of(reply)?,
+        }))
+    }
+
+    async fn replace_order(&self, request: Request<pb::ReplaceOrderRequest>) -> Answer<pb::ReplaceOrderResponse> {
+        let request = request.into_inner();
+        let (_, shard) = self.account(&request.account_id)?;
+        let replace = orders::replace(&request)?;
+        let reply = shard.submit(Command::Replace(replace)).await?;
+        let mut both = orders_of(reply)?.into_iter();
+        Ok(Response::new(pb::ReplaceOrderResponse {
+            order: both.next(),
+            replaced: both.next(),
+        }))
     }
 
     async fn cancel_order(&self, request: Request<pb::CancelOrderRequest>) -> Answer<pb::CancelOrderResponse> {
@@ -130,7 +153,9 @@ impl TradingService for Rpcs {
             request_id: text("request_id", request.request_id)?,
         });
         let reply = shard.urgent(command).await?;
-        Ok(Response::new(pb::CancelAllOrdersResponse { orders: orders(reply)? }))
+        Ok(Response::new(pb::CancelAllOrdersResponse {
+            orders: orders_of(reply)?,
+        }))
     }
 
     async fn get_order(&self, request: Request<pb::GetOrderRequest>) -> Answer<pb::GetOrderResponse> {
@@ -157,7 +182,7 @@ impl TradingService for Rpcs {
             // One more than asked for says whether there is a next page.
             limit: size + 1,
         };
-        let mut orders = orders(shard.ask(Ask::Orders(filter)).await?)?;
+        let mut orders = orders_of(shard.ask(Ask::Orders(filter)).await?)?;
         let mut next_page_token = String::new();
         if orders.len() > size {
             orders.truncate(size);

@@ -18,6 +18,7 @@ mod sender;
 mod shard;
 pub mod snapshot;
 mod start;
+mod ticker;
 pub mod venue;
 
 pub use config::{Config, LimitOptions};

@@ -19,6 +19,10 @@ pub(crate) fn decided(event: &Event) {
         Event::BalancesAdopted(_) => counter!("trading_balances_adopted_total").increment(1),
         Event::HaltSet(_) => counter!("trading_halts_total").increment(1),
         Event::HaltLifted(_) => counter!("trading_halts_lifted_total").increment(1),
+        Event::Triggered(_) => counter!("trading_triggers_total").increment(1),
+        Event::Released(_) => counter!("trading_releases_total").increment(1),
+        Event::Resized(_) => counter!("trading_resizes_total").increment(1),
+        Event::TrailMoved(_) => counter!("trading_trail_moves_total").increment(1),
     }
 }
 

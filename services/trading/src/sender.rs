@@ -105,8 +105,9 @@ fn placement(entry: &Entry, signed: Timestamp) -> Option<Placement> {
         side: terms.side,
         kind,
         // A market order always has a collar: without one the gate refuses it.
-        price: terms.price_bound()?,
-        quantity: terms.quantity,
+        price: entry.price_bound()?,
+        quantity: entry.order.quantity(),
+        display_quantity: terms.conditions.display_quantity,
         signed,
     })
 }

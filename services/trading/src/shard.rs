@@ -15,7 +15,7 @@ pub(crate) use replay::{from_snapshot, replay};
 pub(crate) use snapshots::Snapshotter;
 
 use crate::codec::{self, Record};
-use crate::core::{Answer, Command, Decider, Event, Market, News, Now, Report};
+use crate::core::{Answer, Command, Decider, Event, Market, News, Now, Report, State};
 use crate::error;
 use crate::metrics;
 use crate::sender::{Job, Sender};
@@ -71,6 +71,29 @@ enum Answered {
     /// Not now: nothing was decided.
     DiskFull,
     Asked(Ask),
+}
+
+impl Batch {
+    /// Applies an event and puts it into the batch.
+    fn record(&mut self, state: &mut State, time: Timestamp, event: Event, is_followed: bool) -> Result<()> {
+        let record = Record {
+            sequence: state.sequence() + 1,
+            time,
+            event,
+        };
+        state.apply(record.sequence, time, &record.event).map_err(|error| {
+            Error::internal("DECISION_UNSOUND", format!("a decision could not be applied: {error}"))
+        })?;
+        metrics::decided(&record.event);
+        if let Event::Intent(intent) = &record.event {
+            self.intents.push((intent.order, intent.cancel, intent.signed));
+        }
+        if is_followed {
+            self.updates.extend(Update::of(state, &record));
+        }
+        self.records.push(codec::encode(state.shard(), &record));
+        Ok(())
+    }
 }
 
 impl Shard {
@@ -213,37 +236,17 @@ impl Shard {
         {
             self.asking.remove(order);
         }
-        let decision = self.parts.decider.decide(command, now, market);
         // A repeated key is answered all the same: that writes nothing.
-        if self.is_disk_full && room::needed(command) > 0 && !decision.events.is_empty() {
+        let is_room_wanted = self.is_disk_full && room::needed(command) > 0;
+        if is_room_wanted && !self.parts.decider.decide(command, now, market).events.is_empty() {
             return Ok(Answered::DiskFull);
         }
-        for event in decision.events {
-            self.record(now.here, event, batch)?;
-        }
-        Ok(Answered::Decided(decision.answer))
-    }
-
-    /// Applies an event and puts it into the batch.
-    fn record(&mut self, time: Timestamp, event: Event, batch: &mut Batch) -> Result<()> {
-        let state = &mut self.parts.decider.state;
-        let record = Record {
-            sequence: state.sequence() + 1,
-            time,
-            event,
-        };
-        state.apply(record.sequence, time, &record.event).map_err(|error| {
-            Error::internal("DECISION_UNSOUND", format!("a decision could not be applied: {error}"))
+        let is_followed = self.updates.receiver_count() > 0;
+        let decider = &mut self.parts.decider;
+        let answer = decider.settle(command, now, market, |state, event| {
+            batch.record(state, now.here, event, is_followed)
         })?;
-        metrics::decided(&record.event);
-        if let Event::Intent(intent) = &record.event {
-            batch.intents.push((intent.order, intent.cancel, intent.signed));
-        }
-        if self.updates.receiver_count() > 0 {
-            batch.updates.extend(Update::of(state, &record));
-        }
-        batch.records.push(codec::encode(state.shard(), &record));
-        Ok(())
+        Ok(Answered::Decided(answer))
     }
 
     /// The point after which everybody may know.

@@ -9,6 +9,7 @@ use crate::grpc::Rpcs;
 use crate::reconcile::{Home, Reconciler};
 use crate::sender::{Backlog, Bounds, Sender};
 use crate::shard::{Parts, Shard, ShardHandle, Snapshotter, from_snapshot, replay};
+use crate::ticker;
 use crate::venue::Venue;
 use domain::AccountId;
 use mesh::app::{Deps, ReadinessGuard, Service, Shutdown};
@@ -186,6 +187,8 @@ pub fn start_shard(
     ground
         .shutdown
         .spawn(format!("shard {number}"), shard.run(ground.shutdown.token()));
+    let interval = Config::millis(config.trigger_interval_ms);
+    ticker::start(handle.clone(), interval, ground.clock.clone(), &ground.shutdown);
     Ok(Home { shard: handle, ids })
 }
 

@@ -71,6 +71,8 @@ pub struct Placement {
     pub price: Price,
     /// How much.
     pub quantity: Quantity,
+    /// How much of it the book shows; none is all.
+    pub display_quantity: Option<Quantity>,
     /// The venue's time that the request is signed with.
     pub signed: Timestamp,
 }

@@ -147,6 +147,7 @@ fn subject() -> Subject {
 
 fn placement() -> Placement {
     Placement {
+        display_quantity: None,
         account: account(),
         symbol: Symbol::parse("BTCUSDT").unwrap(),
         venue_id: "our-id".into(),
@@ -192,11 +193,12 @@ async fn an_order_is_signed_with_its_intents_time_and_its_fills_are_read() {
     rig.answer(200, order("NEW", "0"));
     let maker = Placement {
         kind: PlacementKind::LimitMaker,
+        display_quantity: Some("0.02".parse().unwrap()),
         ..placement()
     };
     assert_eq!(rig.venue.place(&maker).await.unwrap().status, VenueStatus::Live);
     let (_, _, query, _) = rig.last();
-    assert!(query.contains("type=LIMIT_MAKER") && !query.contains("timeInForce"));
+    assert!(query.contains("type=LIMIT_MAKER&icebergQty=0.02") && !query.contains("timeInForce"));
 }
 
 #[tokio::test]

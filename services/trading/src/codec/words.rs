@@ -1,7 +1,7 @@
 //! The enums of the wire ⇄ those of the domain. Unknown numbers and the unspecified are none.
 
 use crate::core::HaltScope;
-use domain::{Liquidity, OrderStatus, OrderType, Side, TimeInForce};
+use domain::{GroupKind, Liquidity, OrderStatus, OrderType, Side, TimeInForce};
 use mesh::pb::trading as pb;
 
 /// Two functions, there and back, from one table.
@@ -72,4 +72,14 @@ both_ways!(
     Cancelled = Cancelled,
     Rejected = Rejected,
     Expired = Expired,
+    PendingTrigger = PendingTrigger,
+);
+both_ways!(
+    group_type,
+    group_type_of,
+    GroupKind,
+    pb::GroupType,
+    Oco = Oco,
+    Oto = Oto,
+    Bracket = Bracket,
 );

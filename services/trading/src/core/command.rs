@@ -2,10 +2,11 @@
 
 use super::event::{Digest, HaltScope};
 use domain::{
-    AccountId, Asset, ClientOrderId, Fill, Money, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce,
-    Timestamp,
+    AccountId, Asset, ClientOrderId, Fill, GroupKind, Money, OrderId, OrderType, Price, Quantity, Side, StrategyId,
+    Symbol, TimeInForce, Timestamp, Trail, Trigger,
 };
 use sha2::Digest as _;
+use std::fmt::Write;
 
 /// The two clocks of a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,12 @@ pub struct Now {
 pub enum Command {
     /// A new order.
     Submit(Submit),
+    /// New orders that hang together.
+    Group(GroupSubmit),
+    /// An order in place of another.
+    Replace(Replace),
+    /// Time has passed, or the market has moved: what is due is decided.
+    Tick,
     /// Cancel one order.
     Cancel(Cancel),
     /// Cancel all open orders of an account.
@@ -58,22 +65,110 @@ pub struct Submit {
     pub quantity: Quantity,
     /// The limit; absent for a market order.
     pub price: Option<Price>,
+    /// What it is traded for.
+    pub strategy: Option<StrategyId>,
+    /// What it asks for beyond meeting the book.
+    pub wishes: Wishes,
+}
+
+/// What a new order asks for beyond meeting the book; nothing by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// The price that it waits for.
+    pub trigger: Option<Trigger>,
+    /// How long it rests at most.
+    pub lasts: Lasts,
+    /// Whether it may only lessen what is held.
+    pub reduce_only: bool,
+    /// How much of it the book shows.
+    pub display_quantity: Option<Quantity>,
+}
+
+impl Wishes {
+    /// Continues the text of an order's terms. These words are part of digests in journals: they never change.
+    fn write(&self, text: &mut String) {
+        let _ = match self.trigger {
+            None => Ok(()),
+            Some(Trigger::Stop(price)) => write!(text, "|stop={price}"),
+            Some(Trigger::TakeProfit(price)) => write!(text, "|take_profit={price}"),
+            Some(Trigger::Trailing(Trail::Amount(amount))) => write!(text, "|trail={amount}"),
+            Some(Trigger::Trailing(Trail::BasisPoints(points))) => write!(text, "|trail={points}bp"),
+        };
+        let _ = match self.lasts {
+            Lasts::Unbounded => Ok(()),
+            Lasts::Day => write!(text, "|day"),
+            Lasts::Until(time) => write!(text, "|until={}", time.as_micros()),
+        };
+        if self.reduce_only {
+            text.push_str("|reduce_only");
+        }
+        if let Some(shown) = self.display_quantity {
+            let _ = write!(text, "|shown={shown}");
+        }
+    }
+}
+
+/// How long an order rests at most.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Lasts {
+    /// As long as its time in force says.
+    #[default]
+    Unbounded,
+    /// Until the end of the day (UTC).
+    Day,
+    /// Until this time.
+    Until(Timestamp),
 }
 
 impl Submit {
-    /// The terms as one text: equal orders have equal texts, however their numbers were written.
+    /// The terms as one text: equal orders have equal texts, however their numbers were written. The text of an order
+    /// without strategy and wishes is that of the first version, so that keys of old journals answer as before.
     pub fn terms_text(&self) -> String {
         let price = self.price.map(|price| price.to_string()).unwrap_or_default();
-        format!(
+        let mut text = format!(
             "{}|{}|{}|{}|{}|{price}",
             self.symbol, self.side, self.order_type, self.time_in_force, self.quantity
-        )
+        );
+        if let Some(strategy) = &self.strategy {
+            let _ = write!(text, "|strategy={strategy}");
+        }
+        if self.wishes != Wishes::default() {
+            self.wishes.write(&mut text);
+        }
+        text
     }
 
     /// The digest of the canonical body.
     pub fn digest(&self) -> Digest {
         sha2::Sha256::digest(self.terms_text()).into()
     }
+}
+
+/// New orders that hang together, their fields already checked. Of an OCO group both are legs; of the others the first is
+/// the entry and the rest are its children, each with the entry's quantity as the most that it can become.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupSubmit {
+    /// How they hang together.
+    pub kind: GroupKind,
+    /// The orders, all of one account and symbol.
+    pub orders: Vec<Submit>,
+}
+
+/// An order in place of another. What is not stated stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replace {
+    /// Whose order it has to be.
+    pub account: AccountId,
+    /// Which.
+    pub order_id: OrderId,
+    /// The client's id of the new order.
+    pub client_order_id: ClientOrderId,
+    /// The new quantity, what the old order has filled included.
+    pub quantity: Option<Quantity>,
+    /// The new limit.
+    pub price: Option<Price>,
+    /// The new price to wait for.
+    pub stop_price: Option<Price>,
 }
 
 /// Cancel one order.

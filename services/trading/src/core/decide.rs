@@ -1,16 +1,15 @@
 //! Commands become decisions: refuse first; after the point of no return nothing can fail.
 
-use super::account::{Account, Stored};
-use super::command::{Balances, Cancel, CancelAll, Command, LiftHalt, Now, SetHalt, Submit};
+use super::command::{Balances, Cancel, CancelAll, Command, LiftHalt, Now, SetHalt};
 use super::entry::Entry;
-use super::event::{Accepted, BalancesAdopted, CancelRequested, Event, Halt, HaltLifted, HaltScope, Intent, Refused};
-use super::gate::{self, Approved, Limits};
+use super::event::{BalancesAdopted, CancelRequested, Changed, Event, Halt, HaltLifted, HaltScope, Intent};
+use super::gate::Limits;
 use super::ids::{self, VenueIds};
 use super::market::Market;
 use super::refusal::{Refusal, RefusalKind};
 use super::report;
 use super::state::State;
-use domain::{AccountId, OrderStatus, OrderTerms, Venue};
+use domain::{AccountId, Money, OrderStatus, Venue};
 use std::collections::BTreeSet;
 
 /// The answer to a command; orders by the sequence of their acceptance.
@@ -60,7 +59,7 @@ impl Decision {
         }
     }
 
-    fn refuse(refusal: Refusal) -> Decision {
+    pub(super) fn refuse(refusal: Refusal) -> Decision {
         Decision::answer(Answer::Refused(refusal))
     }
 }
@@ -70,10 +69,10 @@ impl Decision {
 pub struct Decider {
     /// The fold of the journal.
     pub state: State,
-    ids: VenueIds,
-    limits: Limits,
-    venue: Venue,
-    ready: BTreeSet<AccountId>,
+    pub(super) ids: VenueIds,
+    pub(super) limits: Limits,
+    pub(super) venue: Venue,
+    pub(super) ready: BTreeSet<AccountId>,
 }
 
 impl Decider {
@@ -97,6 +96,9 @@ impl Decider {
     pub fn decide(&mut self, command: &Command, now: Now, market: &Market) -> Decision {
         match command {
             Command::Submit(submit) => self.submit(submit, now, market),
+            Command::Group(group) => self.submit_group(group, now, market),
+            Command::Replace(replace) => self.replace(replace, now, market),
+            Command::Tick => self.tick(now, market),
             Command::Cancel(cancel) => self.cancel(cancel, now),
             Command::CancelAll(cancel) => self.cancel_all(cancel, now),
             Command::Halt(halt) => self.halt(halt, now),
@@ -114,90 +116,6 @@ impl Decider {
         }
     }
 
-    fn submit(&self, submit: &Submit, now: Now, market: &Market) -> Decision {
-        let digest = submit.digest();
-        let nobody = Account::default();
-        let account = self.state.account(&submit.account).unwrap_or(&nobody);
-        if let Some(key) = account.keys.get(&submit.client_order_id) {
-            if key.digest != digest {
-                let message = format!("client order id {} was used for another order", submit.client_order_id);
-                let refusal = Refusal::new(RefusalKind::Conflict, "IDEMPOTENCY_CONFLICT", message);
-                return Decision::refuse(refusal.with("client_order_id", &submit.client_order_id));
-            }
-            return Decision::answer(match &key.stored {
-                Stored::Order(accepted) => Answer::Accepted(*accepted),
-                Stored::Refusal(refusal) => Answer::Refused(Refusal::clone(refusal)),
-            });
-        }
-        if let Err(refusal) = self.admit(submit, account, market) {
-            return Decision::refuse(refusal);
-        }
-        match gate::judge(submit, &self.state, account, &self.limits, market, now) {
-            Ok(approved) => self.accept(submit, approved, now),
-            Err(refusal) => {
-                let refused = Refused {
-                    account: submit.account.clone(),
-                    client_order_id: submit.client_order_id.clone(),
-                    refusal: refusal.clone(),
-                    digest,
-                };
-                Decision {
-                    events: vec![Event::Refused(Box::new(refused))],
-                    answer: Answer::Refused(refusal),
-                }
-            }
-        }
-    }
-
-    /// Whether an answer can be given at all now. These refusals pass by themselves and are not journalled.
-    fn admit(&self, submit: &Submit, account: &Account, market: &Market) -> Result<(), Refusal> {
-        if !account.opened || !self.ready.contains(&submit.account) {
-            let message = format!("account {} is not yet in step with its venue", submit.account);
-            return Err(Refusal::new(RefusalKind::Unavailable, "ACCOUNT_NOT_READY", message));
-        }
-        if market.instruments.is_empty() {
-            let message = "the instruments are not known yet";
-            return Err(Refusal::new(RefusalKind::Unavailable, "INSTRUMENTS_NOT_READY", message));
-        }
-        Ok(())
-    }
-
-    /// Past the point of no return: nothing below can fail.
-    fn accept(&self, submit: &Submit, approved: Approved, now: Now) -> Decision {
-        let sequence = self.state.sequence() + 1;
-        let terms = OrderTerms {
-            order_id: ids::order_id(self.state.shard(), sequence),
-            client_order_id: submit.client_order_id.clone(),
-            account: submit.account.clone(),
-            venue: self.venue.clone(),
-            symbol: submit.symbol.clone(),
-            side: submit.side,
-            order_type: submit.order_type,
-            time_in_force: submit.time_in_force,
-            price: submit.price,
-            collar: approved.collar(),
-            quantity: submit.quantity,
-        };
-        let accepted = Accepted {
-            terms,
-            base: approved.instrument().base.clone(),
-            quote: approved.instrument().quote.clone(),
-            limit_revision: self.limits.revision,
-            digest: submit.digest(),
-            reserved: approved.reservation().amount,
-        };
-        let intent = Intent {
-            order: sequence,
-            venue_id: self.ids.make(sequence),
-            signed: now.venue,
-            cancel: false,
-        };
-        Decision {
-            events: vec![Event::Accepted(Box::new(accepted)), Event::Intent(intent)],
-            answer: Answer::Accepted(sequence),
-        }
-    }
-
     fn cancel(&self, cancel: &Cancel, now: Now) -> Decision {
         let found = ids::parse_order_id(cancel.order_id.as_str())
             .filter(|(shard, _)| *shard == self.state.shard())
@@ -208,15 +126,17 @@ impl Decider {
         };
         match entry.order.status() {
             OrderStatus::PendingCancel | OrderStatus::Cancelled => Decision::answer(Answer::Order(entry.accepted)),
+            OrderStatus::PendingTrigger
+            | OrderStatus::PendingNew
+            | OrderStatus::Unknown
+            | OrderStatus::Open
+            | OrderStatus::PartiallyFilled => Decision {
+                events: cancel_events(entry, &cancel.request_id, now),
+                answer: Answer::Order(entry.accepted),
+            },
             status @ (OrderStatus::Filled | OrderStatus::Rejected | OrderStatus::Expired) => {
                 let message = format!("order {} is {status} already", cancel.order_id);
                 Decision::refuse(Refusal::refused("ORDER_CLOSED", message).with("status", status))
-            }
-            OrderStatus::PendingNew | OrderStatus::Unknown | OrderStatus::Open | OrderStatus::PartiallyFilled => {
-                Decision {
-                    events: cancel_events(entry, &cancel.request_id, now).into(),
-                    answer: Answer::Order(entry.accepted),
-                }
             }
         }
     }
@@ -327,11 +247,21 @@ pub fn order_not_found(order_id: &str) -> Refusal {
     .with("order_id", order_id)
 }
 
-fn cancel_events(entry: &Entry, request_id: &str, now: Now) -> [Event; 2] {
-    [
+/// What cancels a live order: a held one is over at once, of another the venue is asked.
+pub(crate) fn cancel_events(entry: &Entry, request_id: &str, now: Now) -> Vec<Event> {
+    if entry.order.status().is_held() {
+        return vec![Event::Changed(Changed {
+            order: entry.accepted,
+            status: OrderStatus::Cancelled,
+            reason: String::new(),
+            reserved: Money::ZERO,
+        })];
+    }
+    vec![
         Event::CancelRequested(CancelRequested {
             order: entry.accepted,
             request_id: request_id.to_owned(),
+            reason: String::new(),
         }),
         cancel_intent(entry, now),
     ]

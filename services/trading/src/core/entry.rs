@@ -2,7 +2,8 @@
 
 use super::account::Account;
 use super::event::{Accepted, Digest};
-use domain::{Asset, Money, NumberError, Order, Quantity, Side, Timestamp, TradeId};
+use super::ids;
+use domain::{Asset, GroupKind, Money, NumberError, Order, Price, Quantity, Side, Timestamp, TradeId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -34,6 +35,20 @@ pub struct Entry {
     pub cancels: u32,
     /// Whether somebody wants it cancelled.
     pub cancel_wanted: bool,
+    /// Why a cancel was decided, a stable code, where nobody asked.
+    pub cancel_reason: String,
+    /// The worst price of a market order, as of its release where it was held.
+    pub collar: Option<Price>,
+    /// When its price was met.
+    pub triggered: Option<Timestamp>,
+    /// The best price that its trail has seen, as recorded.
+    pub extreme: Option<Price>,
+    /// The order that takes its place, by the sequence of its acceptance.
+    pub replaced_by: Option<u64>,
+    /// What the order that it takes the place of had filled when this one was accepted.
+    pub carried: Quantity,
+    /// How much of it was wanted when it was accepted, if it was held.
+    pub held_at_first: Option<Quantity>,
     #[serde(with = "hex::serde")]
     digest: Digest,
     /// Whether it waits among the closed orders to be forgotten.
@@ -43,8 +58,13 @@ pub struct Entry {
 impl Entry {
     /// An order just accepted.
     pub(super) fn new(accepted: &Accepted, sequence: u64, time: Timestamp) -> Entry {
+        let terms = accepted.terms.clone();
         Entry {
-            order: Order::new(accepted.terms.clone(), time),
+            collar: terms.collar,
+            order: match accepted.held {
+                Some(quantity) => Order::held(terms, quantity, time),
+                None => Order::new(terms, time),
+            },
             base: accepted.base.clone(),
             quote: accepted.quote.clone(),
             reserved: accepted.reserved,
@@ -53,12 +73,48 @@ impl Entry {
             venue_id: String::new(),
             signed: Timestamp::EPOCH,
             trades: BTreeSet::new(),
-            reason: String::new(),
+            reason: accepted.reason.clone(),
             cancels: 0,
             cancel_wanted: false,
+            cancel_reason: String::new(),
+            triggered: None,
+            extreme: None,
+            replaced_by: None,
+            carried: Quantity::ZERO,
+            held_at_first: accepted.held,
             digest: accepted.digest,
             is_queued: false,
         }
+    }
+
+    /// The worst price it can trade at: its limit, or its collar.
+    pub fn price_bound(&self) -> Option<Price> {
+        self.order.terms().price.or(self.collar)
+    }
+
+    /// Whether other orders may hang on what becomes of it: it is of a group, or takes a place, or its place is taken.
+    pub fn is_linked(&self) -> bool {
+        let conditions = &self.order.terms().conditions;
+        conditions.membership.is_some() || conditions.replaces.is_some() || self.replaced_by.is_some()
+    }
+
+    /// Its group, by the sequence of the first order's acceptance.
+    pub fn group(&self) -> Option<u64> {
+        let membership = self.order.terms().conditions.membership.as_ref()?;
+        ids::parse_order_id(membership.group.as_str()).map(|(_, first)| first)
+    }
+
+    /// The entry whose fills activate it, by the sequence of its acceptance; none where it stands on its own.
+    pub fn parent(&self) -> Option<u64> {
+        let membership = self.order.terms().conditions.membership.as_ref()?;
+        let group = self.group()?;
+        (membership.kind != GroupKind::Oco && group != self.accepted).then_some(group)
+    }
+
+    /// The order that it takes the place of, by the sequence of its acceptance.
+    pub fn replaces(&self) -> Option<u64> {
+        let replaces = self.order.terms().conditions.replaces.as_ref()?;
+        ids::parse_order_id(replaces.as_str()).map(|(_, accepted)| accepted)
     }
 
     /// The asset that it sets aside.

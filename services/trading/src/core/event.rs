@@ -1,7 +1,7 @@
 //! What a shard decides: the records of its journal, in the words of the domain.
 
 use super::refusal::Refusal;
-use domain::{AccountId, Asset, ClientOrderId, Fill, Money, OrderStatus, OrderTerms, Timestamp};
+use domain::{AccountId, Asset, ClientOrderId, Fill, Money, OrderStatus, OrderTerms, Price, Quantity, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A SHA-256 over the canonical body of a request.
@@ -28,6 +28,32 @@ pub enum Event {
     HaltSet(Halt),
     /// A halt is over.
     HaltLifted(HaltLifted),
+    /// A held order's price was met.
+    Triggered(Triggered),
+    /// A held order goes to the venue.
+    Released(Released),
+    /// More or less of a held order is wanted.
+    Resized(Resized),
+    /// A trailing stop follows the best price.
+    TrailMoved(TrailMoved),
+}
+
+impl Event {
+    /// The order that the event is about, by the sequence of its acceptance; `sequence` is the event's own.
+    pub fn order(&self, sequence: u64) -> Option<u64> {
+        match self {
+            Event::Accepted(_) => Some(sequence),
+            Event::Intent(intent) => Some(intent.order),
+            Event::Changed(changed) => Some(changed.order),
+            Event::Filled(filled) => Some(filled.order),
+            Event::CancelRequested(request) => Some(request.order),
+            Event::Triggered(triggered) => Some(triggered.order),
+            Event::Released(released) => Some(released.order),
+            Event::Resized(resized) => Some(resized.order),
+            Event::TrailMoved(moved) => Some(moved.order),
+            Event::Refused(_) | Event::BalancesAdopted(_) | Event::HaltSet(_) | Event::HaltLifted(_) => None,
+        }
+    }
 }
 
 /// An accepted order.
@@ -45,6 +71,54 @@ pub struct Accepted {
     pub digest: Digest,
     /// What it sets aside: base of a sell, quote of a buy.
     pub reserved: Money,
+    /// Held here, with so much of it wanted for now; none goes to the venue at once.
+    pub held: Option<Quantity>,
+    /// What was changed of it, a stable code; empty when nothing was.
+    pub reason: String,
+}
+
+/// A held order's price was met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Triggered {
+    /// The sequence of the order's acceptance.
+    pub order: u64,
+    /// The price that met it.
+    pub price: Price,
+}
+
+/// A held order goes to the venue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Released {
+    /// The sequence of the order's acceptance.
+    pub order: u64,
+    /// How much of it.
+    pub quantity: Quantity,
+    /// The worst price of a market order, as of now.
+    pub collar: Option<Price>,
+    /// What it sets aside now.
+    pub reserved: Money,
+}
+
+/// More or less of a held order is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resized {
+    /// The sequence of the order's acceptance.
+    pub order: u64,
+    /// How much.
+    pub quantity: Quantity,
+    /// What it sets aside now.
+    pub reserved: Money,
+    /// Why, a stable code.
+    pub reason: String,
+}
+
+/// A trailing stop follows the best price.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrailMoved {
+    /// The sequence of the order's acceptance.
+    pub order: u64,
+    /// The best price so far.
+    pub extreme: Price,
 }
 
 /// A refused order.
@@ -108,6 +182,8 @@ pub struct CancelRequested {
     pub order: u64,
     /// The client-made id of the request; may be empty.
     pub request_id: String,
+    /// Why, a stable code, where nobody asked; empty otherwise.
+    pub reason: String,
 }
 
 /// Balances as the venue states them.

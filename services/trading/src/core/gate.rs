@@ -1,12 +1,16 @@
 //! The pre-trade risk gate: a table of checks, each with a stable reason, asked in this order.
 
 use super::account::{Account, is_within};
-use super::command::{Now, Submit};
-use super::event::HaltScope;
+use super::command::{Lasts, Now, Submit};
+use super::entry::Entry;
+use super::event::{Digest, Halt, HaltScope};
 use super::market::Market;
 use super::refusal::Refusal;
 use super::state::State;
-use domain::{Instrument, Money, NumberError, Price, Quantity, Rate, Reservation, Side};
+use domain::{
+    AccountId, Instrument, InstrumentRefusal, Money, NumberError, Price, Quantity, Rate, Reservation, Side, StrategyId,
+    Symbol, Trigger,
+};
 
 /// What an account may do. The revision says which limits an order was checked against.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub struct Limits {
     pub duplicate_window_micros: i64,
     /// The fee that a buy reserves beside its notional.
     pub taker_fee: Rate,
+    /// Whether the venue shows a part of an order when asked to.
+    pub icebergs: bool,
 }
 
 /// What the gate found out on its way, proof that the order passed.
@@ -41,6 +47,7 @@ pub struct Approved {
     /// The worst price of a market order.
     collar: Option<Price>,
     instrument: Instrument,
+    mark: Option<Price>,
 }
 
 impl Approved {
@@ -54,14 +61,58 @@ impl Approved {
         self.collar
     }
 
+    /// The mark that it was checked at.
+    pub fn mark(&self) -> Option<Price> {
+        self.mark
+    }
+
     /// The instrument it was checked against.
     pub fn instrument(&self) -> &Instrument {
         &self.instrument
     }
 }
 
+/// An order in front of the gate with what stands beside it.
+pub(super) struct Applicant<'a> {
+    /// The order.
+    pub(super) submit: &'a Submit,
+    /// The digest of the request that it comes in.
+    pub(super) digest: Digest,
+    /// How many orders of the same request are accepted before it.
+    pub(super) ahead: usize,
+    /// The order whose place it takes: it is judged as if that one were gone, which still holds what it holds, so that
+    /// the worse of both is what counts.
+    pub(super) replaces: Option<&'a Entry>,
+    /// Whether its entry's fills pay for it, so that what the account has now says nothing.
+    pub(super) is_child: bool,
+}
+
+impl<'a> Applicant<'a> {
+    /// An order that stands alone.
+    pub(super) fn alone(submit: &'a Submit) -> Applicant<'a> {
+        Applicant {
+            submit,
+            digest: submit.digest(),
+            ahead: 0,
+            replaces: None,
+            is_child: false,
+        }
+    }
+}
+
+/// What the gate looks at beside the order.
+#[derive(Clone, Copy)]
+pub(super) struct Scene<'a> {
+    pub(super) state: &'a State,
+    pub(super) account: &'a Account,
+    pub(super) limits: &'a Limits,
+    pub(super) market: &'a Market,
+    pub(super) now: Now,
+}
+
 /// An order in front of the gate, with everything that the checks look at.
 struct Candidate<'a> {
+    applicant: &'a Applicant<'a>,
     submit: &'a Submit,
     state: &'a State,
     account: &'a Account,
@@ -69,6 +120,8 @@ struct Candidate<'a> {
     now: Now,
     instrument: &'a Instrument,
     mark: Option<Price>,
+    /// The price around which it will trade: the one that it waits for, or else the mark.
+    reference: Option<Price>,
 }
 
 type Check = fn(&Candidate<'_>) -> Result<(), Refusal>;
@@ -77,8 +130,11 @@ type Check = fn(&Candidate<'_>) -> Result<(), Refusal>;
 const CHECKS: &[(&str, Check)] = &[
     ("TRADING_HALTED", halted),
     ("instrument rules", instrument_rules),
+    ("ICEBERG_UNSUPPORTED", iceberg),
+    ("EXPIRE_TIME_PAST", expiry),
     ("MAX_ORDER_QUANTITY", order_quantity),
     ("MARKET_STALE", market_stale),
+    ("WOULD_TRIGGER_AT_ONCE", trigger),
     ("MAX_ORDER_NOTIONAL", order_notional),
     ("PRICE_COLLAR", price_collar),
     ("DUPLICATE_ORDER", duplicate),
@@ -92,20 +148,23 @@ const CHECKS: &[(&str, Check)] = &[
 ///
 /// # Errors
 /// The first refusal.
-pub(super) fn judge(
-    submit: &Submit,
-    state: &State,
-    account: &Account,
-    limits: &Limits,
-    market: &Market,
-    now: Now,
-) -> Result<Approved, Refusal> {
+pub(super) fn judge(applicant: &Applicant<'_>, scene: Scene<'_>) -> Result<Approved, Refusal> {
+    let submit = applicant.submit;
+    let Scene {
+        state,
+        account,
+        limits,
+        market,
+        now,
+    } = scene;
     let Some(instrument) = market.instruments.get(&submit.symbol) else {
         let message = format!("no instrument is called {}", submit.symbol);
         return Err(Refusal::refused("UNKNOWN_SYMBOL", message).with("symbol", &submit.symbol));
     };
     let mark = market.fresh_mark(&submit.symbol, now.here, limits.mark_max_age_micros);
+    let stated = submit.wishes.trigger.and_then(|trigger| trigger.stated_price());
     let candidate = Candidate {
+        applicant,
         submit,
         state,
         account,
@@ -113,6 +172,7 @@ pub(super) fn judge(
         now,
         instrument,
         mark,
+        reference: stated.or(mark),
     };
     for (_, check) in CHECKS {
         check(&candidate)?;
@@ -121,39 +181,101 @@ pub(super) fn judge(
         reservation: reservation(&candidate)?,
         collar: collar(&candidate)?,
         instrument: instrument.clone(),
+        mark,
     })
 }
 
 fn halted(candidate: &Candidate<'_>) -> Result<(), Refusal> {
     let submit = candidate.submit;
-    let targets = [
-        (HaltScope::Global, ""),
-        (HaltScope::Account, submit.account.as_str()),
-        (HaltScope::Symbol, submit.symbol.as_str()),
-    ];
-    for (scope, target) in targets {
-        if let Some(halt) = candidate.state.halt(scope, target) {
+    match halt_over(
+        candidate.state,
+        &submit.account,
+        &submit.symbol,
+        submit.strategy.as_ref(),
+    ) {
+        None => Ok(()),
+        Some(halt) => {
             let message = format!("trading is halted: {}", halt.reason);
-            return Err(Refusal::refused("TRADING_HALTED", message)
-                .with("target", target)
-                .with("since", halt.time));
+            Err(Refusal::refused("TRADING_HALTED", message)
+                .with("target", &halt.target)
+                .with("since", halt.time))
         }
     }
-    Ok(())
+}
+
+/// The halt that keeps such an order from the venue, if there is one.
+pub(super) fn halt_over<'a>(
+    state: &'a State,
+    account: &AccountId,
+    symbol: &Symbol,
+    _strategy: Option<&StrategyId>,
+) -> Option<&'a Halt> {
+    let targets = [
+        (HaltScope::Global, ""),
+        (HaltScope::Account, account.as_str()),
+        (HaltScope::Symbol, symbol.as_str()),
+    ];
+    targets.iter().find_map(|(scope, target)| state.halt(*scope, target))
 }
 
 fn instrument_rules(candidate: &Candidate<'_>) -> Result<(), Refusal> {
-    let submit = candidate.submit;
-    let checked = candidate
-        .instrument
-        .check_order(submit.order_type, submit.price, submit.quantity, candidate.mark);
-    checked.map_err(|refusal| {
-        let mut refused = Refusal::refused(refusal.reason(), refusal.to_string());
-        for (key, value) in refusal.context() {
-            refused = refused.with(key, value);
+    let (submit, instrument) = (candidate.submit, candidate.instrument);
+    let checked = instrument.check_order(submit.order_type, submit.price, submit.quantity, candidate.reference);
+    checked.map_err(of_instrument)?;
+    let wishes = &submit.wishes;
+    let trigger = wishes.trigger.map(|trigger| trigger.check(instrument));
+    trigger.transpose().map_err(of_instrument)?;
+    let shown = wishes.display_quantity.map(|shown| instrument.check_quantity(shown));
+    shown.transpose().map(|_| ()).map_err(of_instrument)
+}
+
+/// The instrument's refusal as the gate's.
+pub(super) fn of_instrument(refusal: InstrumentRefusal) -> Refusal {
+    let mut refused = Refusal::refused(refusal.reason(), refusal.to_string());
+    for (key, value) in refusal.context() {
+        refused = refused.with(key, value);
+    }
+    refused
+}
+
+fn iceberg(candidate: &Candidate<'_>) -> Result<(), Refusal> {
+    if candidate.submit.wishes.display_quantity.is_none() || candidate.limits.icebergs {
+        return Ok(());
+    }
+    let message = "the venue shows all of an order";
+    Err(Refusal::refused("ICEBERG_UNSUPPORTED", message))
+}
+
+fn expiry(candidate: &Candidate<'_>) -> Result<(), Refusal> {
+    match candidate.submit.wishes.lasts {
+        Lasts::Until(time) if time <= candidate.now.here => {
+            let message = "the order would be over before it began";
+            Err(Refusal::refused("EXPIRE_TIME_PAST", message).with("since", time))
         }
-        refused
-    })
+        Lasts::Until(_) | Lasts::Day | Lasts::Unbounded => Ok(()),
+    }
+}
+
+/// A stop on the wrong side of the market is a mistake. A child waits for its entry, and is not judged before.
+fn trigger(candidate: &Candidate<'_>) -> Result<(), Refusal> {
+    let Some(trigger) = candidate.submit.wishes.trigger else {
+        return Ok(());
+    };
+    let (mark, side) = (fresh_mark(candidate)?, candidate.submit.side);
+    let level = trigger.level(side, Some(mark)).ok_or_else(|| {
+        let message = format!("the trail leads to no price below the mark {mark}");
+        Refusal::refused("TRAIL_TOO_LONG", message).with("mark", mark)
+    })?;
+    if candidate.applicant.is_child || matches!(trigger, Trigger::Trailing(_)) {
+        return Ok(());
+    }
+    if !trigger.is_met(side, None, mark) {
+        return Ok(());
+    }
+    let message = format!("the price {level} is met already: the mark is {mark}");
+    Err(Refusal::refused("WOULD_TRIGGER_AT_ONCE", message)
+        .with("price", level)
+        .with("mark", mark))
 }
 
 fn order_quantity(candidate: &Candidate<'_>) -> Result<(), Refusal> {
@@ -174,7 +296,7 @@ fn market_stale(candidate: &Candidate<'_>) -> Result<(), Refusal> {
 fn order_notional(candidate: &Candidate<'_>) -> Result<(), Refusal> {
     let price = match candidate.submit.price {
         Some(price) => price,
-        None => fresh_mark(candidate)?,
+        None => reference(candidate)?,
     };
     let notional = price.notional(candidate.submit.quantity).map_err(number)?;
     let limit = candidate.limits.max_order_notional;
@@ -191,7 +313,7 @@ fn price_collar(candidate: &Candidate<'_>) -> Result<(), Refusal> {
     let Some(price) = candidate.submit.price else {
         return Ok(());
     };
-    let mark = fresh_mark(candidate)?;
+    let mark = reference(candidate)?;
     let bound = worst_price(candidate, mark)?;
     // Only the side that gives money away is dangerous: a buy far above, a sell far below.
     let is_within = match candidate.submit.side {
@@ -201,7 +323,7 @@ fn price_collar(candidate: &Candidate<'_>) -> Result<(), Refusal> {
     if is_within {
         return Ok(());
     }
-    let message = format!("price {price} is beyond {bound}, the collar around the mark {mark}");
+    let message = format!("price {price} is beyond {bound}, the collar around {mark}");
     Err(Refusal::refused("PRICE_COLLAR", message)
         .with("price", price)
         .with("bound", bound)
@@ -209,7 +331,7 @@ fn price_collar(candidate: &Candidate<'_>) -> Result<(), Refusal> {
 }
 
 fn duplicate(candidate: &Candidate<'_>) -> Result<(), Refusal> {
-    let digest = candidate.submit.digest();
+    let digest = candidate.applicant.digest;
     let window = candidate.limits.duplicate_window_micros;
     for accepted in candidate.account.orders.iter().rev() {
         let Some(entry) = candidate.state.order(*accepted) else {
@@ -230,7 +352,7 @@ fn duplicate(candidate: &Candidate<'_>) -> Result<(), Refusal> {
 
 fn order_rate(candidate: &Candidate<'_>) -> Result<(), Refusal> {
     let limit = candidate.limits.max_orders_per_second;
-    if candidate.account.recent_orders(candidate.now.here) < limit {
+    if candidate.account.recent_orders(candidate.now.here) + candidate.applicant.ahead < limit {
         return Ok(());
     }
     let message = format!("more than {limit} orders within a second");
@@ -239,7 +361,8 @@ fn order_rate(candidate: &Candidate<'_>) -> Result<(), Refusal> {
 
 fn open_orders(candidate: &Candidate<'_>) -> Result<(), Refusal> {
     let limit = candidate.limits.max_open_orders;
-    if candidate.account.live.len() < limit {
+    let leaves = usize::from(candidate.applicant.replaces.is_some());
+    if candidate.account.live.len() + candidate.applicant.ahead < limit + leaves {
         return Ok(());
     }
     let message = format!("the account has {limit} open orders already");
@@ -248,11 +371,16 @@ fn open_orders(candidate: &Candidate<'_>) -> Result<(), Refusal> {
 
 /// Judges the most that the account can come to hold. Selling what one has always lessens it.
 fn position(candidate: &Candidate<'_>) -> Result<(), Refusal> {
-    if candidate.submit.side == Side::Sell {
+    if candidate.submit.side == Side::Sell || candidate.applicant.is_child {
         return Ok(());
     }
     let base = &candidate.instrument.base;
     let incoming = candidate.account.incoming.get(base).copied().unwrap_or_default();
+    let leaves = candidate
+        .applicant
+        .replaces
+        .map_or(Quantity::ZERO, |old| old.order.remaining());
+    let incoming = incoming.checked_sub(leaves).unwrap_or(Quantity::ZERO);
     let held = candidate.account.balance(base);
     let most = held
         .checked_add(incoming.amount())
@@ -271,7 +399,15 @@ fn position(candidate: &Candidate<'_>) -> Result<(), Refusal> {
 
 fn buying_power(candidate: &Candidate<'_>) -> Result<(), Refusal> {
     let needed = reservation(candidate)?;
-    let free = candidate.account.free(&needed.asset).map_err(number)?;
+    if candidate.applicant.is_child {
+        return Ok(());
+    }
+    let leaves = candidate.applicant.replaces.map_or(Money::ZERO, |old| old.reserved);
+    let free = candidate
+        .account
+        .free(&needed.asset)
+        .and_then(|free| free.checked_add(leaves));
+    let free = free.map_err(number)?;
     if needed.amount <= free {
         return Ok(());
     }
@@ -289,12 +425,27 @@ fn fresh_mark(candidate: &Candidate<'_>) -> Result<Price, Refusal> {
     })
 }
 
-/// The worst price within the collar on the order's side.
+/// The price around which the order will trade. Without a fresh mark none is trusted.
+fn reference(candidate: &Candidate<'_>) -> Result<Price, Refusal> {
+    let mark = fresh_mark(candidate)?;
+    Ok(candidate.reference.unwrap_or(mark))
+}
+
 fn worst_price(candidate: &Candidate<'_>, mark: Price) -> Result<Price, Refusal> {
-    let (points, tick) = (candidate.limits.collar_basis_points, candidate.instrument.tick_size);
-    match candidate.submit.side {
-        Side::Buy => mark.collar_above(points, tick).map_err(number),
-        Side::Sell => mark.collar_below(points, tick).map_err(number),
+    worst_price_around(mark, candidate.submit.side, candidate.limits, candidate.instrument).map_err(number)
+}
+
+/// The worst price within the collar around a price, on the order's side.
+pub(super) fn worst_price_around(
+    price: Price,
+    side: Side,
+    limits: &Limits,
+    instrument: &Instrument,
+) -> Result<Price, NumberError> {
+    let (points, tick) = (limits.collar_basis_points, instrument.tick_size);
+    match side {
+        Side::Buy => price.collar_above(points, tick),
+        Side::Sell => price.collar_below(points, tick),
     }
 }
 
@@ -302,7 +453,7 @@ fn collar(candidate: &Candidate<'_>) -> Result<Option<Price>, Refusal> {
     if candidate.submit.price.is_some() {
         return Ok(None);
     }
-    worst_price(candidate, fresh_mark(candidate)?).map(Some)
+    worst_price(candidate, reference(candidate)?).map(Some)
 }
 
 fn reservation(candidate: &Candidate<'_>) -> Result<Reservation, Refusal> {

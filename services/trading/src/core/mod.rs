@@ -1,6 +1,7 @@
 //! The decision logic of a shard: pure and synchronous, the same live, in replay and in a backtest.
 //!
 //! [`Decider::decide`] turns a command into events and an answer and changes nothing; [`State::apply`] folds the events.
+//! [`Decider::settle`] does both, and decides what follows for the orders that hang on those that changed.
 //! Time, the venue's time and the market are handed in.
 
 mod account;
@@ -8,23 +9,31 @@ mod command;
 mod decide;
 mod entry;
 mod event;
+mod exposure;
 mod gate;
+mod group;
 mod ids;
 mod market;
 mod pairs;
 mod refusal;
+mod release;
+mod replace;
 mod report;
+mod settle;
 mod state;
+mod submit;
+mod trigger;
 
 pub use account::{Account, Key, RATE_WINDOW_MICROS, Stored};
 pub use command::{
-    Balances, Cancel, CancelAll, Command, LiftHalt, News, Now, Report, SetHalt, Submit, Trade, VenueState, VenueStatus,
+    Balances, Cancel, CancelAll, Command, GroupSubmit, Lasts, LiftHalt, News, Now, Replace, Report, SetHalt, Submit,
+    Trade, VenueState, VenueStatus, Wishes,
 };
 pub use decide::{Alert, Answer, Decider, Decision, order_not_found};
 pub use entry::Entry;
 pub use event::{
     Accepted, BalancesAdopted, CancelRequested, Changed, Digest, Event, Filled, Halt, HaltLifted, HaltScope, Intent,
-    Refused,
+    Refused, Released, Resized, TrailMoved, Triggered,
 };
 pub use gate::{Approved, Limits};
 pub use ids::VenueIds;

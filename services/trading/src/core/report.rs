@@ -4,16 +4,20 @@ use super::command::{News, Now, Report, Trade, VenueState, VenueStatus};
 use super::decide::{Alert, Answer, Decision, cancel_intent};
 use super::entry::Entry;
 use super::event::{Changed, Event, Filled};
+use super::exposure;
 use super::gate::Limits;
 use super::state::State;
-use domain::{Money, Order, OrderEvent, OrderReport, OrderStatus, Side};
+use super::trigger::EXPIRE_TIME;
+use domain::{Money, Order, OrderEvent, OrderReport, OrderStatus};
 
 /// After so many cancels without an end, the order counts as live again and people are told.
-const MAX_CANCELS: u32 = 5;
+pub(super) const MAX_CANCELS: u32 = 5;
 
 /// Decides what a report changes. A report that says nothing new changes nothing.
 pub(crate) fn decide(state: &State, limits: &Limits, report: &Report, now: Now) -> Decision {
-    let Some(entry) = state.order(report.order) else {
+    // What was never sent is not at the venue, whatever is said of its id.
+    let sent = state.order(report.order).filter(|entry| !entry.venue_id.is_empty());
+    let Some(entry) = sent else {
         return Decision::answer(Answer::Done);
     };
     let mut draft = Draft {
@@ -51,7 +55,7 @@ struct Draft<'a> {
 
 impl Draft<'_> {
     fn venue_state(&mut self, state: &State, venue: &VenueState) -> Answer {
-        let was_rejected = self.order.status() == OrderStatus::Rejected;
+        let was_rejected = matches!(self.order.status(), OrderStatus::Rejected | OrderStatus::PendingTrigger);
         for trade in &venue.trades {
             if let Err(alert) = self.fill(state, trade, &venue.venue_order) {
                 return Answer::Alert(alert);
@@ -65,8 +69,16 @@ impl Draft<'_> {
         match venue.status {
             VenueStatus::Live => self.acknowledge(),
             VenueStatus::Filled => {}
+            VenueStatus::Cancelled if self.entry.cancel_reason == EXPIRE_TIME => {
+                self.change(OrderReport::Expired, EXPIRE_TIME);
+            }
             VenueStatus::Cancelled => {
-                self.change(OrderReport::Cancelled, &venue.reason);
+                let reason = if venue.reason.is_empty() {
+                    &self.entry.cancel_reason
+                } else {
+                    &venue.reason
+                };
+                self.change(OrderReport::Cancelled, reason);
             }
             VenueStatus::Expired => {
                 self.change(OrderReport::Expired, &venue.reason);
@@ -99,6 +111,11 @@ impl Draft<'_> {
     /// It is certain that the order never arrived, which only one that was never acknowledged can be.
     fn absent(&mut self, reason: &str) -> Answer {
         let is_live = self.order.status().is_live();
+        // One that trading sent by itself is still wanted: it is held again, and goes again.
+        if self.entry.held_at_first.is_some() && !self.entry.cancel_wanted && self.change(OrderReport::Returned, reason)
+        {
+            return Answer::Done;
+        }
         if !self.change(
             OrderReport::Rejected {
                 reason: reason.to_owned(),
@@ -118,14 +135,14 @@ impl Draft<'_> {
     fn acknowledge(&mut self) {
         if matches!(
             self.order.status(),
-            OrderStatus::PendingNew | OrderStatus::Unknown | OrderStatus::Rejected
+            OrderStatus::PendingNew | OrderStatus::Unknown | OrderStatus::Rejected | OrderStatus::PendingTrigger
         ) {
             self.change(OrderReport::Accepted, "");
         }
     }
 
     fn adopted(&self, was_rejected: bool) -> Answer {
-        if was_rejected && self.order.status() != OrderStatus::Rejected {
+        if was_rejected && !matches!(self.order.status(), OrderStatus::Rejected | OrderStatus::PendingTrigger) {
             let message = format!("order {} was taken for absent and lives", self.order.terms().order_id);
             return Answer::Alert(Alert {
                 reason: "ORDER_ADOPTED",
@@ -211,16 +228,8 @@ impl Draft<'_> {
         if self.order.status().is_terminal() {
             return Money::ZERO;
         }
-        let (terms, remaining) = (self.order.terms(), self.order.remaining());
-        if terms.side == Side::Sell {
-            return remaining.amount();
-        }
-        let notional = terms.price_bound().and_then(|price| price.notional(remaining).ok());
-        notional
-            .and_then(|notional| {
-                let fee = Money::fee(notional, self.limits.taker_fee).ok()?.max(Money::ZERO);
-                notional.checked_add(fee).ok()
-            })
+        let (side, remaining) = (self.order.terms().side, self.order.remaining());
+        exposure::needed(side, remaining, self.entry.price_bound(), self.limits.taker_fee)
             .unwrap_or(self.entry.reserved)
     }
 }

@@ -6,7 +6,7 @@ use super::event::{Accepted, Event, Filled, Halt, HaltScope, Refused};
 use super::ids;
 use domain::{AccountId, NumberError, OrderError, OrderEvent, OrderReport, OrderStatus, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How much of the past is kept in memory, and with it the window of idempotency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,12 @@ pub struct State {
     closed: VecDeque<u64>,
     #[serde(with = "super::pairs")]
     halts: BTreeMap<(HaltScope, String), Halt>,
+    /// The orders that wait here.
+    held: BTreeSet<u64>,
+    /// The live orders that end by themselves, by the time at which they do.
+    expiring: BTreeSet<(Timestamp, u64)>,
+    /// The orders of each group, by the sequence of the first one's acceptance.
+    groups: BTreeMap<u64, Vec<u64>>,
 }
 
 impl State {
@@ -75,6 +81,9 @@ impl State {
             orders: BTreeMap::new(),
             closed: VecDeque::new(),
             halts: BTreeMap::new(),
+            held: BTreeSet::new(),
+            expiring: BTreeSet::new(),
+            groups: BTreeMap::new(),
         }
     }
 
@@ -113,7 +122,24 @@ impl State {
         self.orders.values()
     }
 
-    /// The orders that may live at the venue, oldest first.
+    /// The orders that wait here, oldest first.
+    pub fn held_orders(&self) -> impl Iterator<Item = &Entry> {
+        self.held.iter().filter_map(|accepted| self.orders.get(accepted))
+    }
+
+    /// The live orders whose time is over at `now`, the earliest first.
+    pub fn expired_orders(&self, now: Timestamp) -> impl Iterator<Item = &Entry> {
+        let over = self.expiring.range(..=(now, u64::MAX));
+        over.filter_map(|(_, accepted)| self.orders.get(accepted))
+    }
+
+    /// The orders of a group that are kept, in the order of their acceptance.
+    pub fn group(&self, first: u64) -> impl Iterator<Item = &Entry> {
+        let members = self.groups.get(&first).into_iter().flatten();
+        members.filter_map(|accepted| self.orders.get(accepted))
+    }
+
+    /// The orders that are not over, oldest first; the held ones included.
     pub fn live_orders(&self) -> impl Iterator<Item = &Entry> {
         self.orders.values().filter(|entry| entry.order.status().is_live())
     }
@@ -175,6 +201,7 @@ impl State {
                     .order
                     .apply(&OrderEvent::new(time, OrderReport::CancelRequested))?;
                 entry.cancel_wanted = true;
+                entry.cancel_reason.clone_from(&request.reason);
                 entry.sequence = sequence;
                 Ok(())
             }),
@@ -193,6 +220,36 @@ impl State {
                 self.halts.remove(&(lifted.scope, lifted.target.clone()));
                 Ok(())
             }
+            Event::Triggered(triggered) => self.change(triggered.order, |entry| {
+                entry.triggered = Some(time);
+                entry.sequence = sequence;
+                Ok(())
+            }),
+            Event::Released(released) => self.change(released.order, |entry| {
+                let quantity = released.quantity;
+                entry
+                    .order
+                    .apply(&OrderEvent::new(time, OrderReport::Released { quantity }))?;
+                entry.collar = released.collar;
+                entry.reserved = released.reserved;
+                entry.sequence = sequence;
+                Ok(())
+            }),
+            Event::Resized(resized) => self.change(resized.order, |entry| {
+                let quantity = resized.quantity;
+                entry
+                    .order
+                    .apply(&OrderEvent::new(time, OrderReport::Resized { quantity }))?;
+                entry.reserved = resized.reserved;
+                entry.reason.clone_from(&resized.reason);
+                entry.sequence = sequence;
+                Ok(())
+            }),
+            Event::TrailMoved(moved) => self.change(moved.order, |entry| {
+                entry.extreme = Some(moved.extreme);
+                entry.sequence = sequence;
+                Ok(())
+            }),
         }
     }
 
@@ -200,7 +257,11 @@ impl State {
         if ids::parse_order_id(accepted.terms.order_id.as_str()) != Some((self.shard, sequence)) {
             return Err(ApplyError::UnknownOrder(sequence));
         }
-        let entry = Entry::new(accepted, sequence, time);
+        let mut entry = Entry::new(accepted, sequence, time);
+        if let Some(old) = entry.replaces().and_then(|old| self.orders.get_mut(&old)) {
+            old.replaced_by = Some(sequence);
+            entry.carried = old.order.filled();
+        }
         let account = self.accounts.entry(accepted.terms.account.clone()).or_default();
         let key = Key {
             digest: accepted.digest,
@@ -211,6 +272,10 @@ impl State {
         account.live.insert(sequence);
         account.note_order(time);
         hold(account, &entry)?;
+        if let Some(group) = entry.group() {
+            self.groups.entry(group).or_default().push(sequence);
+        }
+        index(&mut self.held, &mut self.expiring, &entry);
         self.orders.insert(sequence, entry);
         Ok(())
     }
@@ -266,24 +331,49 @@ impl State {
         let entry = self.orders.get_mut(&order).ok_or(ApplyError::UnknownOrder(order))?;
         let account = self.accounts.entry(entry.order.terms().account.clone()).or_default();
         release(account, entry)?;
+        let before = entry.order.status();
         edit(entry)?;
         hold(account, entry)?;
-        if entry.order.status().is_live() {
-            account.live.insert(order);
-            return Ok(());
+        let after = entry.order.status();
+        let is_over = after.is_terminal();
+        match is_over {
+            true => account.live.remove(&order),
+            false => account.live.insert(order),
+        };
+        let queues = is_over && !entry.is_queued;
+        entry.is_queued |= queues;
+        if after != before && (before.is_held() || after.is_held() || entry.order.terms().conditions.expiry.is_some()) {
+            index(&mut self.held, &mut self.expiring, entry);
         }
-        account.live.remove(&order);
-        if !entry.is_queued {
-            entry.is_queued = true;
+        if queues {
             self.closed.push_back(order);
             self.forget_oldest();
         }
         Ok(())
     }
 
+    /// Whether a live order hangs on what became of this one.
+    fn is_needed(&self, order: u64) -> bool {
+        let Some(entry) = self.orders.get(&order).filter(|entry| entry.is_linked()) else {
+            return false;
+        };
+        let is_live = |other: &Entry| other.accepted != order && other.order.status().is_live();
+        let group = entry.group().into_iter().flat_map(|group| self.group(group));
+        let replacement = entry.replaced_by.and_then(|by| self.orders.get(&by));
+        group.chain(replacement).any(is_live)
+    }
+
     fn forget_oldest(&mut self) {
-        while self.closed.len() > self.kept.closed_orders {
+        // Each is looked at once at most: what is still needed goes to the end of the queue.
+        for _ in 0..self.closed.len() {
+            if self.closed.len() <= self.kept.closed_orders {
+                return;
+            }
             let Some(oldest) = self.closed.pop_front() else { return };
+            if self.is_needed(oldest) {
+                self.closed.push_back(oldest);
+                continue;
+            }
             let Some(entry) = self.orders.get_mut(&oldest) else {
                 continue;
             };
@@ -291,6 +381,14 @@ impl State {
                 // It came back to life; it queues again when it is over.
                 entry.is_queued = false;
                 continue;
+            }
+            if let Some(group) = entry.group()
+                && let Some(members) = self.groups.get_mut(&group)
+            {
+                members.retain(|member| *member != oldest);
+                if members.is_empty() {
+                    self.groups.remove(&group);
+                }
             }
             let terms = entry.order.terms();
             if let Some(account) = self.accounts.get_mut(&terms.account) {
@@ -305,6 +403,7 @@ impl State {
 /// The report that leads to a status, for replay: the status was decided when the record was made.
 pub(crate) fn report_of(status: OrderStatus, reason: &str) -> OrderReport {
     match status {
+        OrderStatus::PendingTrigger => OrderReport::Returned,
         OrderStatus::PendingNew | OrderStatus::Open | OrderStatus::PartiallyFilled | OrderStatus::Filled => {
             OrderReport::Accepted
         }
@@ -315,6 +414,21 @@ pub(crate) fn report_of(status: OrderStatus, reason: &str) -> OrderReport {
             reason: reason.to_owned(),
         },
         OrderStatus::Expired => OrderReport::Expired,
+    }
+}
+
+/// Keeps the sets of held and ending orders in step with one of them.
+fn index(held: &mut BTreeSet<u64>, expiring: &mut BTreeSet<(Timestamp, u64)>, entry: &Entry) {
+    let (status, accepted) = (entry.order.status(), entry.accepted);
+    match status.is_held() {
+        true => held.insert(accepted),
+        false => held.remove(&accepted),
+    };
+    if let Some(expiry) = entry.order.terms().conditions.expiry {
+        match status.is_live() {
+            true => expiring.insert((expiry.time(), accepted)),
+            false => expiring.remove(&(expiry.time(), accepted)),
+        };
     }
 }
 

@@ -1,9 +1,12 @@
 //! The core as tables: a line a case.
 
 mod gate;
+mod groups;
 mod life;
 mod property;
+mod replaces;
 mod reports;
+mod triggers;
 
 use super::*;
 use domain::{
@@ -65,6 +68,7 @@ pub(super) fn limits() -> Limits {
         max_orders_per_second: 4,
         duplicate_window_micros: 100_000,
         taker_fee: "0.001".parse::<Rate>().unwrap(),
+        icebergs: false,
     }
 }
 
@@ -126,16 +130,13 @@ impl Desk {
             here,
             venue: Timestamp::from_millis(here.as_millis()),
         };
-        let decision = self.decider.decide(&command, now, &self.market);
-        for event in decision.events {
-            let sequence = self.decider.state.sequence() + 1;
-            self.decider
-                .state
-                .apply(sequence, here, &event)
-                .expect("a decision applies");
-            self.journal.push((here, event));
-        }
-        decision.answer
+        let journal = &mut self.journal;
+        let settled = self.decider.settle(&command, now, &self.market, |state, event| {
+            state.apply(state.sequence() + 1, here, &event)?;
+            journal.push((here, event));
+            Ok::<(), ApplyError>(())
+        });
+        settled.expect("a decision applies")
     }
 
     /// The state that the journal alone leads to.
@@ -172,6 +173,8 @@ impl Desk {
             },
             quantity: quantity(size),
             price: (!at.is_empty()).then(|| price(at)),
+            strategy: None,
+            wishes: Wishes::default(),
         }
     }
 

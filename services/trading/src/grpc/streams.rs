@@ -145,11 +145,8 @@ impl Follower {
     fn is_ours(&self, state: &State, event: &Event) -> bool {
         match event {
             Event::Accepted(accepted) => accepted.terms.account == self.account,
-            Event::Intent(intent) => state.order(intent.order).is_some(),
-            Event::Changed(changed) => state.order(changed.order).is_some(),
-            Event::CancelRequested(request) => state.order(request.order).is_some(),
             Event::Filled(filled) => filled.fill.account == self.account,
-            Event::Refused(_) | Event::BalancesAdopted(_) | Event::HaltSet(_) | Event::HaltLifted(_) => false,
+            other => other.order(0).is_some_and(|order| state.order(order).is_some()),
         }
     }
 

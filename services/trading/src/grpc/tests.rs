@@ -1,7 +1,9 @@
 //! The whole service in one process: real journals and RPCs, a venue and market data in memory.
 
 mod halts;
+mod held;
 mod life;
+mod orders;
 mod refusals;
 mod restarts;
 mod rpcs;
@@ -21,15 +23,17 @@ use mesh::time::{Chance, Clock};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio_stream::StreamExt;
+use tokio_stream::wrappers::WatchStream;
 use tonic::codegen::BoxStream;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 type Client = TradingServiceClient<mesh::channel::Channel>;
 
-/// Market data that never changes: BTCUSDT at 100.
-struct StillMarket;
+/// Market data: BTCUSDT at 100, until it is told another price.
+struct StillMarket(watch::Receiver<String>);
 
 #[tonic::async_trait]
 impl MarketDataService for StillMarket {
@@ -74,21 +78,20 @@ impl MarketDataService for StillMarket {
                 quantity: "1".into(),
             })
         };
-        let quote = |symbol: &str, last: &str| market::StreamQuotesResponse {
+        let quote = move |symbol: &str, last: &str| market::StreamQuotesResponse {
             quote: Some(market::Quote {
                 symbol: symbol.into(),
                 state: market::BookState::Live as i32,
                 age_us: 0,
-                bid: if last.is_empty() { None } else { level("99.99") },
-                ask: if last.is_empty() { None } else { level("100.01") },
+                bid: if last.is_empty() { None } else { level(last) },
+                ask: if last.is_empty() { None } else { level(last) },
                 last_price: last.into(),
                 venue_time: None,
             }),
         };
-        let quotes = [quote("ETHUSDT", ""), quote("BTCUSDT", "100")].map(Ok);
-        Ok(Response::new(Box::pin(
-            tokio_stream::iter(quotes).chain(tokio_stream::pending()),
-        )))
+        let still = tokio_stream::iter([Ok(quote("ETHUSDT", ""))]);
+        let moving = WatchStream::new(self.0.clone()).map(move |last| Ok(quote("BTCUSDT", &last)));
+        Ok(Response::new(Box::pin(still.chain(moving))))
     }
 }
 
@@ -97,6 +100,8 @@ pub(super) struct Bench {
     pub(super) venue: Arc<FakeVenue>,
     pub(super) clock: Clock,
     pub(super) readiness: Readiness,
+    /// BTCUSDT's price.
+    pub(super) price: watch::Sender<String>,
 }
 
 pub(super) fn config() -> Config {
@@ -129,7 +134,8 @@ pub(super) fn accounts() -> Vec<AccountId> {
 pub(super) async fn start(folder: &Path, venue: Option<Arc<FakeVenue>>) -> Bench {
     let clock = Clock::system();
     let bed = Bed::new(folder, clock.clone(), Chance::seeded(1));
-    bed.register("data", Routes::new(MarketDataServiceServer::new(StillMarket)));
+    let (price, quotes) = watch::channel("100".to_owned());
+    bed.register("data", Routes::new(MarketDataServiceServer::new(StillMarket(quotes))));
     let venue = venue.unwrap_or_else(|| Arc::new(FakeVenue::new(clock.clone())));
     let deps = bed.deps("trading");
     let readiness = deps.readiness.clone();
@@ -141,6 +147,7 @@ pub(super) async fn start(folder: &Path, venue: Option<Arc<FakeVenue>>) -> Bench
         venue,
         clock,
         readiness,
+        price,
     };
     bench.quoted().await;
     bench
@@ -245,5 +252,6 @@ pub(super) fn submit(id: &str, quantity: &str, price: &str) -> pb::SubmitOrderRe
         time_in_force: 0,
         quantity: quantity.into(),
         price: price.into(),
+        ..Default::default()
     }
 }

@@ -30,7 +30,7 @@ pub enum Ask {
     Orders(OrderFilter),
     /// The halts in force.
     Halts,
-    /// Whether an account is open, and its live orders.
+    /// Whether an account is open, and its orders that may live at the venue.
     Live(AccountId),
     /// The last sequence: every later batch reaches whoever subscribed before asking.
     Sequence,
@@ -83,13 +83,10 @@ pub(crate) struct Update {
 impl Update {
     /// What a record just applied says to those who follow the account; none when it is about no order.
     pub(crate) fn of(state: &State, record: &Record) -> Option<Update> {
-        let (order, fill) = match &record.event {
-            Event::Accepted(_) => (record.sequence, None),
-            Event::Intent(intent) => (intent.order, None),
-            Event::Changed(changed) => (changed.order, None),
-            Event::CancelRequested(request) => (request.order, None),
-            Event::Filled(filled) => (filled.order, Some(codec::fill_to_pb(&filled.fill, &filled.venue_order))),
-            Event::Refused(_) | Event::BalancesAdopted(_) | Event::HaltSet(_) | Event::HaltLifted(_) => return None,
+        let order = record.event.order(record.sequence)?;
+        let fill = match &record.event {
+            Event::Filled(filled) => Some(codec::fill_to_pb(&filled.fill, &filled.venue_order)),
+            _ => None,
         };
         let entry = state.order(order)?;
         let account = entry.order.terms().account.clone();
@@ -258,7 +255,11 @@ pub(super) fn query(state: &State, ask: &Ask) -> Result<Reply> {
         Ask::Live(account) => {
             let account = state.account(account);
             let live = account.into_iter().flat_map(|account| &account.live);
-            let live = live.filter_map(|order| state.order(*order)).cloned().collect();
+            let live = live.filter_map(|order| state.order(*order));
+            let live = live
+                .filter(|entry| entry.order.status().is_at_venue())
+                .cloned()
+                .collect();
             Ok(Reply::Live(account.is_some_and(|account| account.opened), live))
         }
         Ask::Sequence => Ok(Reply::Sequence(state.sequence())),

@@ -12,8 +12,12 @@ const ORDER_BYTES: u64 = 4_096;
 pub(super) fn needed(command: &Command) -> u64 {
     match command {
         Command::Submit(_) => ORDER_BYTES,
+        // At most three orders; an order and the cancel of the one whose place it takes.
+        Command::Group(_) => 3 * ORDER_BYTES,
+        Command::Replace(_) => 2 * ORDER_BYTES,
         Command::Cancel(_)
         | Command::CancelAll(_)
+        | Command::Tick
         | Command::Halt(_)
         | Command::Resume(_)
         | Command::Report(_)

@@ -1,7 +1,7 @@
 //! The shard's loop over a journal that waits and fails when told.
 
 use super::*;
-use crate::core::{Balances, Kept, Limits, Mark, State, Submit, VenueIds};
+use crate::core::{Balances, Kept, Limits, Mark, State, Submit, VenueIds, Wishes};
 use crate::sender::{Backlog, Bounds};
 use crate::venue::fake::FakeVenue;
 use async_trait::async_trait;
@@ -229,6 +229,8 @@ fn submit(id: &str) -> Command {
         time_in_force: TimeInForce::Gtc,
         quantity: "1".parse::<Quantity>().unwrap(),
         price: Some("100".parse().unwrap()),
+        strategy: None,
+        wishes: Wishes::default(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Whatever happens in whatever order: replay equals live, and no unit of money appears or disappears.
 
 use super::*;
+use domain::{GroupKind, Trail, Trigger};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -27,6 +28,29 @@ enum Step {
     Reject(usize),
     Halt(bool),
     Wait(u32),
+    /// A stop, take-profit or trailing stop at so many ticks.
+    Held {
+        buy: bool,
+        kind: u8,
+        lots: u32,
+        ticks: u32,
+        reduce_only: bool,
+    },
+    /// An OCO, OTO or bracket around the mark of 100.
+    Group {
+        kind: u8,
+        buy: bool,
+        lots: u32,
+        rests: bool,
+    },
+    /// The nth order by so many lots at so many ticks.
+    Replace {
+        order: usize,
+        lots: u32,
+        ticks: u32,
+    },
+    /// The market moves, and is looked at.
+    Mark(u32),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -42,6 +66,13 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..6usize).prop_map(Step::Reject),
         1 => any::<bool>().prop_map(Step::Halt),
         2 => (0..400_000u32).prop_map(Step::Wait),
+        3 => (any::<bool>(), 0..3u8, 1..3_000u32, 8_500..11_500u32, any::<bool>())
+            .prop_map(|(buy, kind, lots, ticks, reduce_only)| Step::Held { buy, kind, lots, ticks, reduce_only }),
+        3 => (0..3u8, any::<bool>(), 1..3_000u32, any::<bool>())
+            .prop_map(|(kind, buy, lots, rests)| Step::Group { kind, buy, lots, rests }),
+        3 => (0..6usize, 1..3_000u32, 9_000..11_000u32)
+            .prop_map(|(order, lots, ticks)| Step::Replace { order, lots, ticks }),
+        4 => (8_500..11_500u32).prop_map(Step::Mark),
     ]
 }
 
@@ -136,6 +167,120 @@ fn perform(desk: &mut Desk, orders: &mut Vec<u64>, step: Step) {
             desk.now += i64::from(micros);
             desk.market.heard = Timestamp::from_micros(desk.now);
         }
+        Step::Held {
+            buy,
+            kind,
+            lots,
+            ticks,
+            reduce_only,
+        } => {
+            let wishes = Wishes {
+                trigger: Some(match kind {
+                    0 => Trigger::Stop(at(ticks)),
+                    1 => Trigger::TakeProfit(at(ticks)),
+                    _ => Trigger::Trailing(Trail::BasisPoints(ticks % 900 + 1)),
+                }),
+                reduce_only,
+                ..Wishes::default()
+            };
+            if let Answer::Accepted(order) = desk.wish(side_of(buy), &size_of(lots), "", wishes) {
+                orders.push(order);
+            }
+        }
+        Step::Group { kind, buy, lots, rests } => {
+            let submit = group_of(desk, kind, buy, &size_of(lots), rests);
+            if let Answer::Orders(group) = desk.tell(Command::Group(submit)) {
+                orders.extend(group);
+            }
+        }
+        Step::Replace { order, lots, ticks } => {
+            let Some(order) = nth(orders, order).filter(|order| desk.decider.state.order(*order).is_some()) else {
+                return;
+            };
+            let limit = if desk.entry(order).order.terms().price.is_some() {
+                at(ticks).to_string()
+            } else {
+                String::new()
+            };
+            if let Answer::Orders(both) = desk.replace(order, &size_of(lots), &limit, "") {
+                orders.push(both[0]);
+            }
+        }
+        Step::Mark(ticks) => desk.mark(&at(ticks).to_string()),
+    }
+}
+
+fn at(ticks: u32) -> Price {
+    Price::from_ticks(i64::from(ticks), price("0.01")).unwrap()
+}
+
+fn size_of(lots: u32) -> String {
+    Quantity::from_lots(u64::from(lots), quantity("0.001"))
+        .unwrap()
+        .to_string()
+}
+
+fn side_of(buy: bool) -> Side {
+    if buy { Side::Buy } else { Side::Sell }
+}
+
+/// A group whose exits are ten away from 100, if it has any; an entry at 100.
+fn group_of(desk: &mut Desk, kind: u8, buy: bool, size: &str, rests: bool) -> GroupSubmit {
+    let exit = if kind == 0 {
+        side_of(buy)
+    } else {
+        side_of(buy).opposite()
+    };
+    let (target, stop) = match exit {
+        Side::Sell => ("110", "90"),
+        Side::Buy => ("90", "110"),
+    };
+    let on = |trigger: Trigger| Wishes {
+        trigger: Some(trigger),
+        ..Wishes::default()
+    };
+    let profit = match rests {
+        true => desk.order(exit, size, target),
+        false => Submit {
+            wishes: on(Trigger::TakeProfit(price(target))),
+            ..desk.order(exit, size, "")
+        },
+    };
+    let loss = Submit {
+        wishes: on(Trigger::Stop(price(stop))),
+        ..desk.order(exit, size, "")
+    };
+    let entry = desk.order(side_of(buy), size, "100");
+    let (kind, orders) = match kind {
+        0 => (GroupKind::Oco, vec![profit, loss]),
+        1 => (GroupKind::Oto, vec![entry, if rests { profit } else { loss }]),
+        _ => (GroupKind::Bracket, vec![entry, profit, loss]),
+    };
+    GroupSubmit { kind, orders }
+}
+
+/// Whenever an order went to the venue, none was there that it must not live beside, and it went for no more than is left.
+fn releases_are_exclusive(desk: &Desk) {
+    let mut state = State::new(0, desk.decider.state.kept());
+    for (sequence, (time, event)) in (1..).zip(&desk.journal) {
+        if let Event::Released(released) = event {
+            let entry = state.order(released.order).unwrap();
+            let terms = entry.order.terms();
+            assert!(released.quantity <= terms.quantity);
+            let rival = state.rival(entry);
+            let old = entry.replaces().and_then(|old| state.order(old));
+            for other in rival.into_iter().chain(old) {
+                assert!(!other.order.status().is_at_venue(), "{other:?} beside {entry:?}");
+            }
+            if let Some(old) = old {
+                let since = old.order.filled().checked_sub(entry.carried).unwrap();
+                assert!(released.quantity.checked_add(since).unwrap() <= terms.quantity);
+            }
+            if let Some(parent) = entry.parent().and_then(|parent| state.order(parent)) {
+                assert!(released.quantity <= parent.order.filled());
+            }
+        }
+        state.apply(sequence, *time, event).unwrap();
     }
 }
 
@@ -187,6 +332,7 @@ proptest! {
             perform(&mut desk, &mut orders, step);
             audit(&desk);
         }
+        releases_are_exclusive(&desk);
         prop_assert_eq!(desk.replayed(), desk.decider.state);
     }
 
