@@ -49,6 +49,14 @@ pub enum Command {
     },
     /// List orders, newest first.
     Orders(Orders),
+    /// Stop new orders, everywhere or for one venue, account, strategy or symbol. Cancels still pass.
+    Halt(Halt),
+    /// Lift a halt.
+    Resume(HaltTarget),
+    /// List the halts in force.
+    Halts(Client),
+    /// List what people should look at, newest first.
+    Alerts(Client),
     /// Show an account's positions, cash, and profit and loss.
     Positions(AccountClient),
     /// Show the best prices of symbols.
@@ -150,15 +158,52 @@ pub enum OrderAction {
     Replace(ReplaceOrder),
     /// Cancel one order.
     Cancel(OneOrder),
-    /// Cancel all open orders, or those of one symbol.
+    /// Cancel all open orders, or those of one symbol or strategy.
     CancelAll {
         /// Only this symbol.
         #[arg(long)]
         symbol: Option<String>,
+        /// Only orders of this strategy.
+        #[arg(long)]
+        strategy: Option<String>,
         /// Whose orders.
         #[command(flatten)]
         account: AccountClient,
     },
+}
+
+/// A halt.
+#[derive(Debug, Clone, Args)]
+pub struct Halt {
+    /// Why.
+    #[arg(long, short = 'r')]
+    pub reason: String,
+    /// Cancel the open orders that it covers, too.
+    #[arg(long)]
+    pub cancel_orders: bool,
+    /// What it covers.
+    #[command(flatten)]
+    pub target: HaltTarget,
+}
+
+/// What a halt covers: everything, unless one of these says less.
+#[derive(Debug, Clone, Args)]
+pub struct HaltTarget {
+    /// Only this venue.
+    #[arg(long, group = "scope")]
+    pub venue: Option<String>,
+    /// Only this account.
+    #[arg(long, group = "scope")]
+    pub account: Option<String>,
+    /// Only orders of this strategy.
+    #[arg(long, group = "scope")]
+    pub strategy: Option<String>,
+    /// Only this symbol.
+    #[arg(long, group = "scope")]
+    pub symbol: Option<String>,
+    /// Where the mesh is.
+    #[command(flatten)]
+    pub client: Client,
 }
 
 /// A new order.

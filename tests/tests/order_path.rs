@@ -24,6 +24,7 @@ struct Platform {
     client: TradingServiceClient<Channel>,
     users: Users,
     clock: Clock,
+    exchange: String,
 }
 
 /// Starts the three services on free ports and waits until they are ready.
@@ -56,8 +57,9 @@ async fn start(folder: &Path) -> Platform {
     };
     app.add(data::NAME, move |deps| data::build(config.clone(), deps));
     let config = trading::Config {
-        rest_url,
+        rest_url: rest_url.clone(),
         accounts_dir: accounts,
+        reconcile_interval_ms: 100,
         ..Default::default()
     };
     app.add(trading::NAME, move |deps| trading::build(config.clone(), deps));
@@ -77,12 +79,13 @@ async fn start(folder: &Path) -> Platform {
         client,
         users,
         clock,
+        exchange: rest_url,
     }
 }
 
 impl Platform {
     fn ask<T>(&self, message: T) -> Request<T> {
-        let token = self.users.token(&self.clock, "ada", &["trader"], &["paper-1"]);
+        let token = self.users.token(&self.clock, "ada", &["trader", "risk"], &["paper-1"]);
         let mut request = Request::new(message);
         request
             .metadata_mut()
@@ -118,6 +121,39 @@ impl Platform {
             tokio::task::yield_now().await;
         }
         unreachable!("the attempts do not end")
+    }
+
+    /// What somebody does at the exchange by other means, with the account's own key.
+    async fn by_hand(&self, method: reqwest::Method, query: &str) -> serde_json::Value {
+        let time = self.clock.now_millis();
+        let payload = format!("{query}&recvWindow=60000&timestamp={time}");
+        let signature = trading::binance::keys::Key::new("key", "secret").sign(&payload);
+        let url = format!("{}/api/v3/order?{payload}&signature={signature}", self.exchange);
+        let request = reqwest::Client::new()
+            .request(method, url)
+            .header("X-MBX-APIKEY", "key");
+        let answer: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
+        assert!(answer["orderId"].is_number(), "{answer}");
+        answer
+    }
+
+    /// The external orders, once there are so many.
+    async fn external(&self, count: usize) -> Vec<pb::ExternalOrder> {
+        let list = pb::ListExternalOrdersRequest {
+            account_id: "paper-1".into(),
+            ..Default::default()
+        };
+        let waiting = async {
+            loop {
+                let answer = self.client.clone().list_external_orders(self.ask(list.clone())).await;
+                let orders = answer.unwrap().into_inner().orders;
+                if orders.len() == count {
+                    return orders;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), waiting).await.unwrap()
     }
 
     /// Follows the order's events, from its acceptance, to its end; returns it with its fills.
@@ -178,5 +214,63 @@ async fn an_order_is_filled_once_and_a_restart_changes_nothing() {
         .await
         .unwrap();
     assert_eq!(again, order);
+    platform.running.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_somebody_does_at_the_venue_by_other_means_is_adopted() {
+    let folder = tempfile::tempdir().unwrap();
+    let platform = start(folder.path()).await;
+    let bought = platform.submit_soon("buy", pb::Side::Buy, "0.01").await;
+    platform.end_of(&bought).await;
+    let resting =
+        "symbol=BTCUSDT&side=SELL&type=LIMIT&timeInForce=GTC&quantity=0.01&price=900000&newClientOrderId=mine";
+    platform.by_hand(reqwest::Method::POST, resting).await;
+    let found = platform.external(1).await;
+    assert_eq!(
+        (
+            found[0].client_order_id.as_str(),
+            found[0].reserved.as_str(),
+            found[0].reserved_asset.as_str()
+        ),
+        ("mine", "0.01", "BTC")
+    );
+    let alerts = async || {
+        let list = pb::ListAlertsRequest::default();
+        platform
+            .client
+            .clone()
+            .list_alerts(platform.ask(list))
+            .await
+            .unwrap()
+            .into_inner()
+            .alerts
+    };
+    assert!(alerts().await.iter().any(|alert| alert.reason == "EXTERNAL_ORDER"));
+
+    // A restart knows it still; once it is gone, so is what it set aside.
+    platform.running.shutdown().await;
+    let platform = start(folder.path()).await;
+    assert_eq!(platform.external(1).await, found);
+    platform
+        .by_hand(reqwest::Method::DELETE, "symbol=BTCUSDT&origClientOrderId=mine")
+        .await;
+    platform.external(0).await;
+
+    // What is bought by other means arrives as a difference of the holdings, and is adopted.
+    let market = "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.02";
+    platform.by_hand(reqwest::Method::POST, market).await;
+    let adjusted = async {
+        loop {
+            let list = pb::ListAlertsRequest::default();
+            let answer = platform.client.clone().list_alerts(platform.ask(list)).await;
+            let alerts = answer.unwrap().into_inner().alerts;
+            if alerts.iter().any(|alert| alert.reason == "BALANCE_ADJUSTED") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), adjusted).await.unwrap();
     platform.running.shutdown().await;
 }

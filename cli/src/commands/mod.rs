@@ -1,6 +1,7 @@
 //! The client commands: each connects, calls, prints, and is done.
 
 mod bench;
+mod halt;
 mod login;
 mod order;
 mod orders;
@@ -11,6 +12,7 @@ mod terms;
 mod watch;
 
 pub(crate) use bench::bench;
+pub(crate) use halt::{alerts, halt, halts, resume};
 pub(crate) use login::login;
 pub(crate) use order::order;
 pub(crate) use orders::orders;

@@ -22,7 +22,11 @@ pub(crate) async fn order(action: &OrderAction) -> Result<()> {
         OrderAction::Show(order) => show(order).await,
         OrderAction::Replace(order) => replace(order).await,
         OrderAction::Cancel(order) => cancel(order).await,
-        OrderAction::CancelAll { symbol, account } => cancel_all(symbol.as_deref(), account).await,
+        OrderAction::CancelAll {
+            symbol,
+            strategy,
+            account,
+        } => cancel_all(symbol.as_deref(), strategy.as_deref(), account).await,
     }
 }
 
@@ -81,12 +85,13 @@ async fn cancel(order: &OneOrder) -> Result<()> {
     print_one(&order.account, answer.into_inner().order)
 }
 
-async fn cancel_all(symbol: Option<&str>, account: &AccountClient) -> Result<()> {
+async fn cancel_all(symbol: Option<&str>, strategy: Option<&str>, account: &AccountClient) -> Result<()> {
     let mut client = TradingServiceClient::new(authorised(&account.client).await?);
     let request = pb::CancelAllOrdersRequest {
         account_id: account.account.clone(),
         symbol: symbol.unwrap_or_default().to_owned(),
         request_id: fresh_id(),
+        strategy: strategy.unwrap_or_default().to_owned(),
     };
     let answer = client.cancel_all_orders(unary(request)).await?.into_inner();
     print(Format::from_flag(account.client.json), &answer, |answer| {
@@ -101,6 +106,6 @@ fn print_one(account: &AccountClient, order: Option<pb::Order>) -> Result<()> {
     })
 }
 
-fn fresh_id() -> String {
+pub(super) fn fresh_id() -> String {
     Ids::new(Clock::system(), Chance::from_entropy()).next()
 }

@@ -115,6 +115,21 @@ async fn what_the_platform_refuses_has_a_code() {
 }
 
 #[tokio::test]
+async fn halts_are_set_listed_and_lifted() {
+    let admin = Person::admin().await;
+    // A venue that nobody here trades on: the other tests go on.
+    let halt = ["halt", "--venue", "elsewhere", "--reason", "drill"];
+    admin.both(&halt).await.unwrap();
+    admin.call(&[&halt[..], &["--cancel-orders"]].concat()).await.unwrap();
+    admin.both(&["halts"]).await.unwrap();
+    admin.both(&["resume", "--venue", "elsewhere"]).await.unwrap();
+    admin.both(&["alerts"]).await.unwrap();
+    let nobody = ["halt", "--account", "nobody", "--reason", "drill"];
+    assert_eq!(admin.refusal(&nobody).await.0, 1);
+    assert_eq!(admin.refusal(&["halt", "--reason", ""]).await.0, 2);
+}
+
+#[tokio::test]
 async fn quotes_are_shown_and_followed() {
     let admin = Person::admin().await;
     admin.live("BTCUSDT").await;

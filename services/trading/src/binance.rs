@@ -11,9 +11,11 @@ mod wire;
 
 use crate::config::Config;
 use crate::core::{Trade, VenueState};
-use crate::venue::{Placement, PlacementKind, Subject, UserData, Venue, VenueClock, VenueError, VenueOrder};
+use crate::venue::{
+    Holding, OpenOrder, Pace, Placement, PlacementKind, Subject, UserData, Venue, VenueClock, VenueError,
+};
 use async_trait::async_trait;
-use domain::{AccountId, Asset, Money, Timestamp, Venue as VenueName};
+use domain::{AccountId, Symbol, Timestamp, Venue as VenueName};
 use futures::future::BoxFuture;
 use keys::Key;
 use limits::{Budget, Purpose};
@@ -37,8 +39,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The least time between two readings of the venue's clock because it refused the time of a request.
 const DOUBT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Trades that one order can have in one answer.
-const MOST_TRADES: usize = 1_000;
+/// Trades of one order in one answer.
+const TRADES_PAGE: usize = 1_000;
+
+/// Answers that one order's trades may take.
+const MOST_TRADE_PAGES: usize = 1_000;
 
 /// The adapter.
 pub struct Binance {
@@ -104,7 +109,7 @@ impl Binance {
             doubted: Mutex::new(None),
             clock,
             chance,
-            budget: Mutex::new(Budget::new(config.reserved_percent)),
+            budget: Mutex::new(Budget::new(config.reserved_percent, config.reconcile_percent)),
         })
     }
 
@@ -298,45 +303,62 @@ impl Venue for Binance {
     }
 
     async fn trades(&self, subject: &Subject, venue_order: &str) -> Result<Vec<Trade>, VenueError> {
-        let call = Call {
-            method: Method::GET,
-            path: "/api/v3/myTrades",
-            weight: 5,
-            purpose: Purpose::Vital,
-            signed: self.signed_now(&subject.account),
-            query: format!("symbol={}&orderId={venue_order}&limit={MOST_TRADES}", subject.symbol),
-        };
-        let trades: Vec<wire::TradeBody> = self.call(call).await?;
-        Ok(trades.into_iter().map(wire::TradeBody::trade).collect())
+        let mut trades = Vec::new();
+        let mut from = String::new();
+        for _ in 0..MOST_TRADE_PAGES {
+            let call = Call {
+                method: Method::GET,
+                path: "/api/v3/myTrades",
+                weight: 5,
+                purpose: Purpose::Vital,
+                signed: self.signed_now(&subject.account),
+                query: format!(
+                    "symbol={}&orderId={venue_order}&limit={TRADES_PAGE}{from}",
+                    subject.symbol
+                ),
+            };
+            let page: Vec<wire::TradeBody> = self.call(call).await?;
+            let is_last = page.len() < TRADES_PAGE;
+            trades.extend(page.into_iter().map(wire::TradeBody::trade));
+            match trades.last() {
+                Some(last) if !is_last => from = format!("&fromId={}", last.trade_id.get().saturating_add(1)),
+                _ => return Ok(trades),
+            }
+        }
+        Err(VenueError::Unknown(format!(
+            "order {venue_order} has more than {MOST_TRADE_PAGES} pages of trades"
+        )))
     }
 
-    async fn open_orders(&self, account: &AccountId) -> Result<Vec<VenueOrder>, VenueError> {
+    async fn open_orders(
+        &self,
+        account: &AccountId,
+        symbol: Option<&Symbol>,
+        pace: Pace,
+    ) -> Result<Vec<OpenOrder>, VenueError> {
         let call = Call {
             method: Method::GET,
             path: "/api/v3/openOrders",
-            weight: 80,
-            purpose: Purpose::Vital,
+            weight: if symbol.is_some() { 6 } else { 80 },
+            purpose: Purpose::of(pace),
             signed: self.signed_now(account),
-            query: String::new(),
+            query: symbol.map(|symbol| format!("symbol={symbol}")).unwrap_or_default(),
         };
         let orders: Vec<wire::OrderBody> = self.call(call).await?;
-        orders.into_iter().map(wire::OrderBody::order).collect()
+        orders.into_iter().map(wire::OrderBody::listed).collect()
     }
 
-    async fn balances(&self, account: &AccountId) -> Result<Vec<(Asset, Money)>, VenueError> {
+    async fn balances(&self, account: &AccountId, pace: Pace) -> Result<Vec<Holding>, VenueError> {
         let call = Call {
             method: Method::GET,
             path: "/api/v3/account",
             weight: 20,
-            purpose: Purpose::Vital,
+            purpose: Purpose::of(pace),
             signed: self.signed_now(account),
             query: "omitZeroBalances=true".to_owned(),
         };
         let body: wire::AccountBody = self.call(call).await?;
-        body.balances
-            .iter()
-            .map(|balance| Ok((balance.asset.clone(), balance.total()?)))
-            .collect()
+        body.balances.iter().map(wire::BalanceBody::holding).collect()
     }
 
     async fn follow(&self, accounts: Vec<AccountId>, sink: mpsc::Sender<UserData>) {

@@ -1,5 +1,6 @@
 //! Decisions and orders ⇄ `trademesh.trading.v1`: what is journalled, streamed and answered.
 
+mod control;
 mod orders;
 mod words;
 
@@ -15,6 +16,7 @@ use prost::Message;
 use std::fmt::Display;
 use std::str::FromStr;
 
+pub(crate) use control::{alert_to_pb, entry_result, external_to_pb};
 use orders::{accepted_from_pb, new_order};
 pub(crate) use orders::{accepted_of, order_as_accepted, order_to_pb};
 pub(crate) use words::{group_type_of, scope_of, side_of, time_in_force_of};
@@ -145,6 +147,10 @@ fn event_to_pb(shard: u32, now: Timestamp, event: &Event) -> PbEvent {
             order_id: id(moved.order),
             extreme: moved.extreme.to_string(),
         }),
+        Event::ExternalAdopted(order) => control::adopted_to_pb(order),
+        Event::ExternalReleased(released) => control::released_to_pb(released),
+        Event::SessionOpened(opened) => control::opened_to_pb(opened),
+        Event::SessionClosed(closed) => control::closed_to_pb(closed),
     }
 }
 
@@ -156,6 +162,7 @@ pub(crate) fn halt_to_pb(halt: &Halt) -> pb::Halt {
         reason: halt.reason.clone(),
         subject: halt.subject.clone(),
         time: time(halt.time),
+        cancel_orders: halt.cancel_orders,
     }
 }
 
@@ -268,6 +275,7 @@ fn event_from_pb(event: PbEvent) -> Result<Event> {
                 reason: halt.reason,
                 subject: halt.subject,
                 time: read_time(halt.time)?,
+                cancel_orders: halt.cancel_orders,
             })
         }
         PbEvent::HaltLifted(lifted) => Event::HaltLifted(HaltLifted {
@@ -295,6 +303,10 @@ fn event_from_pb(event: PbEvent) -> Result<Event> {
             order: accepted_at(&moved.order_id)?,
             extreme: parse("extreme", &moved.extreme)?,
         }),
+        PbEvent::ExternalOrderAdopted(adopted) => control::external_from_pb(adopted)?,
+        PbEvent::ExternalOrderReleased(released) => control::released_from_pb(released)?,
+        PbEvent::SessionOpened(opened) => control::opened_from_pb(opened)?,
+        PbEvent::SessionClosed(closed) => control::closed_from_pb(closed)?,
     })
 }
 

@@ -40,6 +40,16 @@ pub struct Config {
     pub concurrent_queries: usize,
     /// The share of the venue's request limits that is kept for cancels and queries, in percent, at most 90.
     pub reserved_percent: u32,
+    /// The share of the venue's request weight that routine reconciliation may take, in percent, 1 to 90. With more
+    /// accounts than it suffices for, a round takes longer than its interval.
+    pub reconcile_percent: u32,
+    /// How often each account is compared with the venue, in milliseconds, 1 to 3600000.
+    pub reconcile_interval_ms: u32,
+    /// After so long since the venue was first reached the service is ready even if some accounts are not in step yet,
+    /// in milliseconds: these take cancels, and refuse new orders (`ACCOUNT_NOT_READY`).
+    pub ready_bound_ms: u32,
+    /// Alerts kept to be listed.
+    pub alerts_kept: usize,
     /// Accounts a user data connection, at most 1000.
     pub accounts_per_connection: usize,
     /// Commands that wait in front of a shard; beyond it new orders are refused as overload.
@@ -112,6 +122,10 @@ impl Default for Config {
             requests_per_account: 4,
             concurrent_queries: 8,
             reserved_percent: 20,
+            reconcile_percent: 25,
+            reconcile_interval_ms: 60_000,
+            ready_bound_ms: 10_000,
+            alerts_kept: 1_000,
             accounts_per_connection: 100,
             mailbox: 4_096,
             batch: 512,
@@ -152,7 +166,7 @@ impl Config {
     /// # Errors
     /// `INVALID / CONFIG_VALUE`, naming the key.
     pub fn validate(&self) -> Result<()> {
-        let bounds: [(&str, u64, u64, u64); 21] = [
+        let bounds: [(&str, u64, u64, u64); 25] = [
             ("shards", u64::from(self.shards), 1, 32),
             ("recv_window_ms", u64::from(self.recv_window_ms), 1, 60_000),
             ("processing_bound_ms", u64::from(self.processing_bound_ms), 1, 600_000),
@@ -162,6 +176,15 @@ impl Config {
             ("requests_per_account", self.requests_per_account as u64, 1, 64),
             ("concurrent_queries", self.concurrent_queries as u64, 1, 1_024),
             ("reserved_percent", u64::from(self.reserved_percent), 0, 90),
+            ("reconcile_percent", u64::from(self.reconcile_percent), 1, 90),
+            (
+                "reconcile_interval_ms",
+                u64::from(self.reconcile_interval_ms),
+                1,
+                3_600_000,
+            ),
+            ("ready_bound_ms", u64::from(self.ready_bound_ms), 1, 3_600_000),
+            ("alerts_kept", self.alerts_kept as u64, 1, 100_000),
             ("accounts_per_connection", self.accounts_per_connection as u64, 1, 1_000),
             ("mailbox", self.mailbox as u64, 1, 1_000_000),
             ("batch", self.batch as u64, 1, 10_000),

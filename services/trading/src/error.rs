@@ -80,6 +80,11 @@ pub(crate) fn outcome_unknown() -> Error {
     Error::internal("OUTCOME_UNKNOWN", message)
 }
 
+/// A shard answered another question than it was asked.
+pub(crate) fn other_answer() -> Error {
+    Error::internal("SHARD_ANSWER", "the shard answered another question")
+}
+
 /// The shard has ended, or is ending.
 pub(crate) fn stopped() -> Error {
     Error::unavailable("SHARD_STOPPED", "the shard of this account is not running").retry_after(RETRY_AFTER)

@@ -1,11 +1,18 @@
 //! The RPCs: check the fields, ask the account's shard, encode.
 
+mod batch;
 mod fields;
+mod halts;
 mod orders;
+mod sessions;
 mod streams;
 
-use crate::core::{Cancel, CancelAll, Command, HaltScope, LiftHalt, SetHalt};
+use crate::alerts::Alerts;
+use crate::codec;
+use crate::core::{Cancel, CancelAll, Command, ExternalOrder, HaltScope, LiftHalt, SetHalt};
+use crate::error::other_answer;
 use crate::metrics;
+use crate::sessions::Sessions;
 use crate::shard::{Ask, OrderFilter, Reply, ShardHandle};
 use domain::{AccountId, Venue};
 use fields::{invalid, optional, parse, text};
@@ -33,6 +40,10 @@ pub(crate) struct Rpcs {
     pub(crate) accounts: Arc<BTreeMap<AccountId, u32>>,
     pub(crate) venue: Venue,
     pub(crate) clock: Clock,
+    pub(crate) alerts: Alerts,
+    pub(crate) sessions: Sessions,
+    /// One change of a halt at a time: two that cross would leave shards of different minds.
+    pub(crate) halting: Arc<tokio::sync::Mutex<()>>,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -64,7 +75,9 @@ impl Rpcs {
     fn halted_shards(&self, scope: HaltScope, target: &str) -> mesh::Result<Vec<&ShardHandle>> {
         match scope {
             HaltScope::Account => Ok(vec![self.shard_of(&parse("target", target)?)?]),
-            HaltScope::Global | HaltScope::Symbol => Ok(self.shards.iter().collect()),
+            HaltScope::Global | HaltScope::Venue | HaltScope::Symbol | HaltScope::Strategy => {
+                Ok(self.shards.iter().collect())
+            }
         }
     }
 }
@@ -75,10 +88,6 @@ fn subject<T>(request: &Request<T>) -> String {
         .extensions()
         .get::<Arc<Principal>>()
         .map_or_else(String::new, |principal| principal.subject.clone())
-}
-
-fn other_answer() -> Error {
-    Error::internal("SHARD_ANSWER", "the shard answered another question")
 }
 
 fn order(reply: Reply) -> mesh::Result<Option<pb::Order>> {
@@ -149,13 +158,32 @@ impl TradingService for Rpcs {
         let (account, shard) = self.account(&request.account_id)?;
         let command = Command::CancelAll(CancelAll {
             account,
-            symbol: optional("symbol", &request.symbol)?,
+            which: fields::order_match(&request.symbol, &request.strategy)?,
             request_id: text("request_id", request.request_id)?,
         });
         let reply = shard.urgent(command).await?;
         Ok(Response::new(pb::CancelAllOrdersResponse {
             orders: orders_of(reply)?,
         }))
+    }
+
+    async fn submit_orders(&self, request: Request<pb::SubmitOrdersRequest>) -> Answer<pb::SubmitOrdersResponse> {
+        Ok(Response::new(batch::submit(self, request.into_inner()).await?))
+    }
+
+    async fn cancel_orders(&self, request: Request<pb::CancelOrdersRequest>) -> Answer<pb::CancelOrdersResponse> {
+        Ok(Response::new(batch::cancel(self, request.into_inner()).await?))
+    }
+
+    async fn open_session(
+        &self,
+        request: Request<pb::OpenSessionRequest>,
+    ) -> Answer<BoxStream<pb::OpenSessionResponse>> {
+        Ok(Response::new(sessions::open(self, request.into_inner()).await?))
+    }
+
+    async fn close_session(&self, request: Request<pb::CloseSessionRequest>) -> Answer<pb::CloseSessionResponse> {
+        Ok(Response::new(sessions::close(self, request.into_inner()).await?))
     }
 
     async fn get_order(&self, request: Request<pb::GetOrderRequest>) -> Answer<pb::GetOrderResponse> {
@@ -251,20 +279,18 @@ impl TradingService for Rpcs {
         if reason.is_empty() {
             return Err(invalid("reason", "a halt needs a reason").into());
         }
-        let command = Command::Halt(SetHalt {
+        let halt = SetHalt {
             scope,
-            target: request.target.clone(),
+            target: request.target,
             reason,
             subject,
-        });
-        let mut halt = None;
-        for shard in self.halted_shards(scope, &request.target)? {
-            match shard.urgent(command.clone()).await? {
-                Reply::Halts(halts) => halt = halt.or(halts.into_iter().next()),
-                _ => return Err(other_answer().into()),
-            }
-        }
-        Ok(Response::new(pb::HaltTradingResponse { halt }))
+            cancel_orders: request.cancel_orders,
+        };
+        let (halt, cancelling) = halts::set(self, halt).await?;
+        Ok(Response::new(pb::HaltTradingResponse {
+            halt,
+            cancelling: i32::try_from(cancelling).unwrap_or(i32::MAX),
+        }))
     }
 
     async fn resume_trading(&self, request: Request<pb::ResumeTradingRequest>) -> Answer<pb::ResumeTradingResponse> {
@@ -272,14 +298,12 @@ impl TradingService for Rpcs {
         let request = request.into_inner();
         let scope = fields::halt_target(request.scope, &request.target)?;
         text("request_id", request.request_id)?;
-        let command = Command::Resume(LiftHalt {
+        let lift = LiftHalt {
             scope,
-            target: request.target.clone(),
+            target: request.target,
             subject,
-        });
-        for shard in self.halted_shards(scope, &request.target)? {
-            shard.urgent(command.clone()).await?;
-        }
+        };
+        halts::lift(self, lift).await?;
         Ok(Response::new(pb::ResumeTradingResponse {}))
     }
 
@@ -295,6 +319,53 @@ impl TradingService for Rpcs {
         }
         Ok(Response::new(pb::ListHaltsResponse {
             halts: halts.into_values().collect(),
+        }))
+    }
+
+    async fn list_alerts(&self, request: Request<pb::ListAlertsRequest>) -> Answer<pb::ListAlertsResponse> {
+        let request = request.into_inner();
+        let size = page::size(request.page_size, PAGE)?;
+        let before = match page::key(&request.page_token)? {
+            None => u64::MAX,
+            Some(key) => key.parse().map_err(|_| page::bad_token())?,
+        };
+        let mut alerts = self.alerts.before(before, size + 1);
+        let mut next_page_token = String::new();
+        if alerts.len() > size {
+            alerts.truncate(size);
+            next_page_token = alerts
+                .last()
+                .map_or_else(String::new, |last| page::token(&last.number.to_string()));
+        }
+        Ok(Response::new(pb::ListAlertsResponse {
+            alerts: alerts.iter().map(codec::alert_to_pb).collect(),
+            next_page_token,
+        }))
+    }
+
+    async fn list_external_orders(
+        &self,
+        request: Request<pb::ListExternalOrdersRequest>,
+    ) -> Answer<pb::ListExternalOrdersResponse> {
+        let request = request.into_inner();
+        let (account, shard) = self.account(&request.account_id)?;
+        let size = page::size(request.page_size, PAGE)?;
+        let after = page::key(&request.page_token)?;
+        let Reply::Account(view) = shard.ask(Ask::Account(account)).await? else {
+            return Err(other_answer().into());
+        };
+        let is_next = |order: &&ExternalOrder| after.as_deref().is_none_or(|after| order.venue_order.as_str() > after);
+        let mut orders: Vec<_> = view.external.iter().filter(is_next).take(size + 1).collect();
+        let mut next_page_token = String::new();
+        if orders.len() > size {
+            orders.truncate(size);
+            next_page_token = orders
+                .last()
+                .map_or_else(String::new, |last| page::token(&last.venue_order));
+        }
+        Ok(Response::new(pb::ListExternalOrdersResponse {
+            orders: orders.into_iter().map(codec::external_to_pb).collect(),
+            next_page_token,
         }))
     }
 

@@ -5,6 +5,7 @@
 //! `reconcile` brings home what the venue says. Replaying a journal through the same `apply` gives the same state, so a
 //! restart loses nothing that was acknowledged and doubles nothing that was filled.
 
+mod alerts;
 pub mod binance;
 mod clients;
 pub mod codec;
@@ -15,15 +16,17 @@ mod grpc;
 mod metrics;
 mod reconcile;
 mod sender;
+mod sessions;
 mod shard;
 pub mod snapshot;
 mod start;
 mod ticker;
 pub mod venue;
 
+pub use alerts::Alerts;
 pub use config::{Config, LimitOptions};
 pub use reconcile::Home;
-pub use shard::{Ask, OrderFilter, Reply, ShardHandle};
+pub use shard::{AccountView, Ask, OrderFilter, Reply, ShardHandle};
 pub use start::{Ground, build, build_on, reconcile, restore, start_shard};
 
 /// The service's name.

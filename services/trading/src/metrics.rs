@@ -23,6 +23,13 @@ pub(crate) fn decided(event: &Event) {
         Event::Released(_) => counter!("trading_releases_total").increment(1),
         Event::Resized(_) => counter!("trading_resizes_total").increment(1),
         Event::TrailMoved(_) => counter!("trading_trail_moves_total").increment(1),
+        Event::ExternalAdopted(_) => counter!("trading_external_orders_adopted_total").increment(1),
+        Event::ExternalReleased(_) => counter!("trading_external_orders_released_total").increment(1),
+        Event::SessionOpened(_) => counter!("trading_sessions_opened_total").increment(1),
+        Event::SessionClosed(closed) => {
+            let how = if closed.lost { "lost" } else { "closed" };
+            counter!("trading_sessions_closed_total", "how" => how).increment(1);
+        }
     }
 }
 

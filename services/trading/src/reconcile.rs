@@ -1,21 +1,29 @@
-//! Keeps the shards in step with the venue: opening balances, what happened while nobody listened, and what the user
-//! data stream says.
+//! Keeps the shards in step with the venue: what happened while nobody listened, and what the user data stream says.
 //!
-//! An account is ready once its stream is subscribed and what came before has been asked for; then nothing of it can be
-//! missed. When the stream is lost, orders are still taken: their own answers and the next reconciliation tell the rest.
+//! Each account is looked at (see `look`) when its stream is subscribed, and then every interval, paced within a share of
+//! the venue's limits. An account is ready once its stream is subscribed and the look after that is done; then nothing of it
+//! can be missed. When the stream is lost, orders are still taken: their own answers and the next look tell the rest.
 
-use crate::core::{Balances, Command, Entry, News, Report, VenueIds, VenueStatus};
+mod compare;
+mod look;
+mod schedule;
+
+use crate::core::{Command, Market, News, Report, VenueIds};
 use crate::metrics;
 use crate::sender::FIRST_BACKOFF;
-use crate::shard::{Ask, Reply, ShardHandle};
-use crate::venue::{UserData, Venue, VenueError, VenueOrder};
+use crate::shard::ShardHandle;
+use crate::venue::{Pace, UserData, Venue, VenueError, VenueOrder};
+use compare::Suspicion;
 use domain::AccountId;
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use look::{Look, unanswered};
 use mesh::app::{ReadinessGuard, Shutdown};
 use mesh::retry::Backoff;
 use mesh::time::{Chance, Clock};
-use mesh::{Error, Result};
+use parking_lot::{Mutex, RwLock};
+use schedule::Schedule;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +31,9 @@ use tokio::sync::mpsc;
 
 /// News that wait for their shard.
 const NEWS: usize = 1_024;
+
+/// Routine looks at the same time.
+const CONCURRENT: usize = 4;
 
 /// An account with its shard.
 #[derive(Clone)]
@@ -33,19 +44,57 @@ pub struct Home {
     pub ids: VenueIds,
 }
 
+/// The times of reconciliation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    /// The longest wait between two attempts.
+    pub(crate) max_backoff: Duration,
+    /// How often the venue's clock is asked for.
+    pub(crate) clock_interval: Duration,
+    /// How often each account is looked at.
+    pub(crate) interval: Duration,
+    /// How long after a look that found a difference the next one follows: what was in flight has arrived by then.
+    pub(crate) confirm_after: Duration,
+    /// How long readiness waits for the accounts, once the venue is reached.
+    pub(crate) ready_bound: Duration,
+}
+
 /// What reconciliation needs.
 #[derive(Clone)]
 pub(crate) struct Reconciler {
     pub(crate) venue: Arc<dyn Venue>,
+    pub(crate) market: Arc<RwLock<Market>>,
     pub(crate) homes: Arc<BTreeMap<AccountId, Home>>,
     pub(crate) clock: Clock,
     pub(crate) chance: Chance,
-    pub(crate) max_backoff: Duration,
-    pub(crate) clock_interval: Duration,
+    pub(crate) times: Times,
+    /// What differed at the last look, by account.
+    pub(crate) suspicions: Arc<Mutex<BTreeMap<AccountId, Suspicion>>>,
+}
+
+/// What a look came to.
+enum Looked {
+    /// All is compared; whether something has to be confirmed soon.
+    Done(bool),
+    /// The venue did not answer: again after this.
+    Failed(Duration),
+}
+
+/// Who is looked at, and who will be.
+struct Round {
+    schedule: Schedule,
+    looking: FuturesUnordered<BoxFuture<'static, (AccountId, Pace, Looked)>>,
+    /// Whom a look is under way at, and how.
+    busy: BTreeMap<AccountId, Pace>,
+    /// Whose stream was subscribed while a look was under way.
+    again: BTreeSet<AccountId>,
+    /// Who was never in step yet.
+    waiting: BTreeSet<AccountId>,
+    guard: Option<ReadinessGuard>,
 }
 
 impl Reconciler {
-    /// Starts to follow the venue. `guard` is dropped once every account is ready.
+    /// Starts to follow the venue. `guard` is dropped once every account is in step, or the bound is over.
     pub(crate) fn start(self, shutdown: &Shutdown, guard: ReadinessGuard) {
         let stop = shutdown.token();
         shutdown.spawn("venue", async move {
@@ -61,128 +110,174 @@ impl Reconciler {
         let accounts = self.homes.keys().cloned().collect();
         tokio::join!(
             self.venue.follow(accounts, sink),
-            self.clone().listen(news, guard),
+            self.listen(news, guard),
             self.keep_time()
         );
     }
 
     async fn keep_time(&self) {
         loop {
-            self.clock.sleep(self.clock_interval).await;
+            self.clock.sleep(self.times.clock_interval).await;
             if let Err(error) = self.venue.synchronise().await {
                 tracing::warn!(%error, "the venue's clock cannot be read");
             }
         }
     }
 
-    async fn listen(self, mut news: mpsc::Receiver<UserData>, guard: ReadinessGuard) {
-        let mut guard = Some(guard);
-        let mut waiting: BTreeSet<AccountId> = self.homes.keys().cloned().collect();
-        if waiting.is_empty() {
-            guard = None;
-        }
-        let mut reconciling = FuturesUnordered::new();
+    async fn listen(&self, mut news: mpsc::Receiver<UserData>, guard: ReadinessGuard) {
+        let mut round = Round {
+            schedule: Schedule::default(),
+            looking: FuturesUnordered::new(),
+            busy: BTreeMap::new(),
+            again: BTreeSet::new(),
+            waiting: self.homes.keys().cloned().collect(),
+            guard: Some(guard),
+        };
+        round.ready_if_all_are();
+        let bound = self.clock.monotonic() + self.times.ready_bound;
         loop {
-            let told = tokio::select! {
+            let next = round.next();
+            tokio::select! {
                 biased;
-                Some(account) = reconciling.next() => {
-                    waiting.remove(&account);
-                    if waiting.is_empty() {
-                        guard = None;
-                    }
-                    continue;
+                Some((account, pace, looked)) = round.looking.next() => {
+                    self.looked(&mut round, &account, pace, looked);
                 }
-                told = news.recv() => told,
-            };
-            match told {
-                None => return drop(guard),
-                Some(UserData::Subscribed(account)) => {
-                    let this = self.clone();
-                    reconciling.push(async move {
-                        let what = format!("account {account}");
-                        this.until_done(&what, || this.reconcile(&account)).await;
-                        account
-                    });
-                }
-                Some(UserData::Order(account, order)) => self.told(&account, *order).await,
-                Some(UserData::Lost(account)) => {
-                    tracing::warn!(%account, "the user data stream of an account is lost");
-                }
+                told = news.recv() => match told {
+                    None => return,
+                    Some(told) => self.hear(&mut round, told).await,
+                },
+                () = self.at(Some(bound)), if round.guard.is_some() => round.give_up_waiting(),
+                () = self.at(next) => self.begin_due(&mut round),
             }
         }
     }
 
-    /// Hands on what the stream says of an order of ours.
-    async fn told(&self, account: &AccountId, order: VenueOrder) {
-        let Some(home) = self.homes.get(account) else { return };
-        // An order that somebody placed by other means is not ours to follow.
+    async fn hear(&self, round: &mut Round, told: UserData) {
+        match told {
+            UserData::Subscribed(account) => self.begin(round, account, Pace::Now),
+            UserData::Order(account, order) => {
+                if !self.told(&account, *order).await && self.homes.contains_key(&account) {
+                    // Somebody trades this account by other means: what that means here is found out by a look.
+                    round.schedule.plan(&account, self.clock.monotonic());
+                }
+            }
+            UserData::Lost(account) => {
+                tracing::warn!(%account, "the user data stream of an account is lost");
+            }
+        }
+    }
+
+    /// Hands on what the stream says of an order of ours; `false` when it is none of ours.
+    async fn told(&self, account: &AccountId, order: VenueOrder) -> bool {
+        let Some(home) = self.homes.get(account) else {
+            return false;
+        };
         let Some(accepted) = home.ids.sequence_of(&order.venue_id) else {
-            return;
+            return false;
         };
         let news = News::State(Box::new(order.state));
         home.shard.tell(Command::Report(Report { order: accepted, news })).await;
+        true
     }
 
-    /// Brings one account in step.
-    async fn reconcile(&self, account: &AccountId) -> Result<(), VenueError> {
+    fn begin_due(&self, round: &mut Round) {
+        while round.routine() < CONCURRENT
+            && let Some(account) = round.schedule.take(self.clock.monotonic())
+        {
+            self.begin(round, account, Pace::Background);
+        }
+    }
+
+    /// Begins a look, unless one is under way: a subscription then wants another one after it, a routine look does not.
+    fn begin(&self, round: &mut Round, account: AccountId, pace: Pace) {
+        if round.busy.contains_key(&account) {
+            if pace == Pace::Now {
+                round.again.insert(account);
+            }
+            return;
+        }
+        round.schedule.drop(&account);
+        round.busy.insert(account.clone(), pace);
+        let this = self.clone();
+        round.looking.push(Box::pin(async move {
+            let looked = match pace {
+                Pace::Now => this.look_until_done(&account).await,
+                Pace::Background => this.look_once(&account).await,
+            };
+            (account, pace, looked)
+        }));
+    }
+
+    /// A look is over: the next one is planned.
+    fn looked(&self, round: &mut Round, account: &AccountId, pace: Pace, looked: Looked) {
+        round.busy.remove(account);
+        if pace == Pace::Now {
+            round.waiting.remove(account);
+            round.ready_if_all_are();
+        }
+        if round.again.remove(account) {
+            return self.begin(round, account.clone(), Pace::Now);
+        }
+        let after = match (looked, pace) {
+            (Looked::Failed(wait), _) => wait,
+            (Looked::Done(true), _) => self.times.confirm_after,
+            // Accounts that were subscribed together are spread over the interval.
+            (Looked::Done(false), Pace::Now) => self.chance.jitter(self.times.interval),
+            (Looked::Done(false), Pace::Background) => self.times.interval,
+        };
+        round.schedule.plan(account, self.clock.monotonic() + after);
+    }
+
+    /// The look after a subscription: until it is done nothing new is taken.
+    async fn look_until_done(&self, account: &AccountId) -> Looked {
+        let again = Mutex::new(false);
+        let what = format!("account {account}");
+        self.until_done(&what, || async {
+            *again.lock() = self.look(account, Pace::Now).await?;
+            self.ready(account).await
+        })
+        .await;
+        tracing::info!(%account, "account reconciled");
+        Looked::Done(again.into_inner())
+    }
+
+    async fn look_once(&self, account: &AccountId) -> Looked {
+        match self.look(account, Pace::Background).await {
+            Ok(again) => Looked::Done(again),
+            Err(error) => {
+                if !matches!(error, VenueError::Limited(_)) {
+                    metrics::alert("VENUE_NOT_REACHED");
+                    tracing::warn!(%account, %error, "an account cannot be compared with the venue");
+                }
+                Looked::Failed(self.pause(&error, 0))
+            }
+        }
+    }
+
+    async fn look(&self, account: &AccountId, pace: Pace) -> Result<bool, VenueError> {
+        let Some(home) = self.homes.get(account) else {
+            return Ok(false);
+        };
+        let look = Look {
+            venue: &*self.venue,
+            market: &self.market,
+            home,
+            account,
+            pace,
+        };
+        let mut suspicion = self.suspicions.lock().remove(account).unwrap_or_default();
+        let looked = look.look(&mut suspicion).await;
+        // A look that failed has seen nothing: what was suspected before still is.
+        self.suspicions.lock().insert(account.clone(), suspicion);
+        looked
+    }
+
+    async fn ready(&self, account: &AccountId) -> Result<(), VenueError> {
         let Some(home) = self.homes.get(account) else {
             return Ok(());
         };
-        // What we knew before the venue answered: an order placed meanwhile is in its list and not in ours.
-        let (is_open, live) = live(home, account).await?;
-        if is_open {
-            self.catch_up(home, account, &live).await?;
-        } else {
-            // At first sight there is nothing of ours there. The venue's budget is small: ask for no more than is needed.
-            let balances = self.venue.balances(account).await?;
-            urgent(
-                home,
-                Command::Balances(Balances {
-                    account: account.clone(),
-                    balances,
-                }),
-            )
-            .await?;
-        }
-        urgent(home, Command::Ready(account.clone(), true)).await?;
-        tracing::info!(%account, live = live.len(), "account reconciled");
-        Ok(())
-    }
-
-    /// Compares the live orders with the venue's open ones.
-    async fn catch_up(&self, home: &Home, account: &AccountId, live: &[Entry]) -> Result<(), VenueError> {
-        let open = self.venue.open_orders(account).await?;
-        // Asked after the venue: whatever of ours it has listed was journalled before it was sent.
-        let last = sequence(home).await?;
-        for order in &open {
-            self.adopt(home, order, last).await;
-        }
-        let open: BTreeMap<&str, &VenueOrder> = open.iter().map(|order| (order.venue_id.as_str(), order)).collect();
-        for entry in live {
-            if !is_in_step(entry, open.get(entry.venue_id.as_str()).copied()) {
-                let news = News::CancelUnsure;
-                home.shard
-                    .tell(Command::Report(Report {
-                        order: entry.accepted,
-                        news,
-                    }))
-                    .await;
-            }
-        }
-        Ok(())
-    }
-
-    /// An open order under an id of this journal that the journal does not hold: decisions were lost.
-    async fn adopt(&self, home: &Home, order: &VenueOrder, last: u64) {
-        let Some(accepted) = home.ids.sequence_of(&order.venue_id) else {
-            return;
-        };
-        if accepted > last {
-            home.shard.tell(Command::DecisionsLost(order.venue_id.clone())).await;
-            return;
-        }
-        let news = News::State(Box::new(order.state.clone()));
-        home.shard.tell(Command::Report(Report { order: accepted, news })).await;
+        let told = home.shard.urgent(Command::Ready(account.clone(), true)).await;
+        told.map(drop).map_err(|error| unanswered(Err(error)))
     }
 
     async fn until_done<F, Fut>(&self, what: &str, mut attempt: F)
@@ -190,54 +285,57 @@ impl Reconciler {
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<(), VenueError>>,
     {
-        let backoff = Backoff::new(FIRST_BACKOFF, self.max_backoff);
         let mut round = 0;
         while let Err(error) = attempt().await {
             metrics::alert("VENUE_NOT_REACHED");
             tracing::warn!(%error, "{what} cannot be brought in step with the venue yet");
-            let pause = match error {
-                VenueError::Limited(wait) => wait.min(self.max_backoff),
-                _ => backoff.half_jitter(round, &self.chance),
-            };
-            self.clock.sleep(pause).await;
+            self.clock.sleep(self.pause(&error, round)).await;
             round += 1;
+        }
+    }
+
+    /// Waits for a time of the monotonic clock; for ever when there is none.
+    async fn at(&self, time: Option<Duration>) {
+        match time {
+            Some(time) => self.clock.sleep(time.saturating_sub(self.clock.monotonic())).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn pause(&self, error: &VenueError, round: u32) -> Duration {
+        match error {
+            VenueError::Limited(wait) => (*wait).min(self.times.max_backoff),
+            _ => Backoff::new(FIRST_BACKOFF, self.times.max_backoff).half_jitter(round, &self.chance),
         }
     }
 }
 
-/// Whether the venue's list says of an order what we know: anything else is asked for.
-fn is_in_step(entry: &Entry, listed: Option<&VenueOrder>) -> bool {
-    use domain::OrderStatus::{Open, PartiallyFilled};
-    let Some(listed) = listed else { return false };
-    let is_known = matches!(entry.order.status(), Open | PartiallyFilled);
-    is_known && listed.state.status == VenueStatus::Live && listed.state.executed == entry.order.filled()
-}
-
-async fn live(home: &Home, account: &AccountId) -> Result<(bool, Vec<Entry>), VenueError> {
-    match home.shard.ask(Ask::Live(account.clone())).await {
-        Ok(Reply::Live(is_open, entries)) => Ok((is_open, entries)),
-        other => Err(unanswered(other)),
+impl Round {
+    /// When a look is due that may begin; none while all places are taken.
+    fn next(&self) -> Option<Duration> {
+        if self.routine() < CONCURRENT {
+            self.schedule.next()
+        } else {
+            None
+        }
     }
-}
 
-async fn sequence(home: &Home) -> Result<u64, VenueError> {
-    match home.shard.ask(Ask::Sequence).await {
-        Ok(Reply::Sequence(sequence)) => Ok(sequence),
-        other => Err(unanswered(other)),
+    fn routine(&self) -> usize {
+        self.busy.values().filter(|pace| **pace == Pace::Background).count()
     }
-}
 
-async fn urgent(home: &Home, command: Command) -> Result<(), VenueError> {
-    home.shard
-        .urgent(command)
-        .await
-        .map(|_| ())
-        .map_err(|error| unanswered(Err(error)))
-}
+    fn ready_if_all_are(&mut self) {
+        if self.waiting.is_empty() {
+            self.guard = None;
+        }
+    }
 
-fn unanswered(answer: Result<Reply>) -> VenueError {
-    let error = answer
-        .err()
-        .unwrap_or_else(|| Error::internal("SHARD_ANSWER", "an answer to another question"));
-    VenueError::NotSent(format!("the shard did not answer: {error}"))
+    /// The service is ready without those that are not: they refuse new orders, and take cancels.
+    fn give_up_waiting(&mut self) {
+        tracing::warn!(
+            accounts = self.waiting.len(),
+            "ready, with accounts that are not in step yet"
+        );
+        self.guard = None;
+    }
 }

@@ -9,13 +9,14 @@ mod replay;
 mod room;
 mod snapshots;
 
-pub use handle::{Ask, OrderFilter, Reply, ShardHandle};
+pub use handle::{AccountView, Ask, OrderFilter, Reply, ShardHandle};
 pub(crate) use handle::{Ends, Mail, Update};
 pub(crate) use replay::{from_snapshot, replay};
 pub(crate) use snapshots::Snapshotter;
 
+use crate::alerts::Alerts;
 use crate::codec::{self, Record};
-use crate::core::{Answer, Command, Decider, Event, Market, News, Now, Report, State};
+use crate::core::{Alert, Answer, Command, Decider, Event, Market, News, Now, Report, State};
 use crate::error;
 use crate::metrics;
 use crate::sender::{Job, Sender};
@@ -40,6 +41,7 @@ pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) venue: Arc<dyn Venue>,
     pub(crate) sender: Sender,
+    pub(crate) alerts: Alerts,
     pub(crate) batch: usize,
     /// How long news of the venue wait for company before their commit.
     pub(crate) news_patience: Duration,
@@ -70,6 +72,8 @@ enum Answered {
     Decided(Answer),
     /// Not now: nothing was decided.
     DiskFull,
+    /// Each by itself.
+    Each(Vec<Answered>),
     Asked(Ask),
 }
 
@@ -158,6 +162,7 @@ impl Shard {
     async fn look_for_room(&mut self, waiting: &[Mail]) -> Result<()> {
         let needed = |mail: &Mail| match &mail.ask {
             Ask::Decide(command) => room::needed(command),
+            Ask::DecideEach(commands) => commands.iter().map(room::needed).sum(),
             _ => 0,
         };
         let needed: u64 = waiting.iter().map(needed).sum();
@@ -199,9 +204,11 @@ impl Shard {
 
     /// What waits now, what is urgent first.
     fn drain(&mut self, mut waiting: Vec<Mail>) -> Vec<Mail> {
+        let mut count: usize = waiting.iter().map(|mail| mail.ask.commands()).sum();
         for mailbox in [&mut self.urgent, &mut self.orders] {
-            while waiting.len() < self.parts.batch {
+            while count < self.parts.batch {
                 let Ok(mail) = mailbox.try_recv() else { break };
+                count += mail.ask.commands();
                 waiting.push(mail);
             }
         }
@@ -217,6 +224,13 @@ impl Shard {
                 Ask::Decide(command) => {
                     let answered = self.decide_one(&command, &market, &mut batch)?;
                     batch.answers.push((mail.reply, answered));
+                }
+                Ask::DecideEach(commands) => {
+                    let answers = commands
+                        .iter()
+                        .map(|command| self.decide_one(command, &market, &mut batch))
+                        .collect::<Result<_>>()?;
+                    batch.answers.push((mail.reply, Answered::Each(answers)));
                 }
                 query => batch.answers.push((mail.reply, Answered::Asked(query))),
             }
@@ -275,14 +289,7 @@ impl Shard {
             }
         }
         for (reply_to, answered) in batch.answers {
-            let reply = match answered {
-                Answered::Decided(answer) => self.answered(answer),
-                Answered::DiskFull => {
-                    metrics::refused(mesh::journal::DISK_FULL);
-                    Err(error::disk_full())
-                }
-                Answered::Asked(ask) => handle::query(&self.parts.decider.state, &ask),
-            };
+            let reply = self.reply(answered);
             if let Some(reply_to) = reply_to {
                 // Whoever asked may have gone; the decision stands.
                 let _ = reply_to.send(reply);
@@ -293,6 +300,20 @@ impl Shard {
             let _ = self.updates.send(Arc::new(batch.updates));
         }
         Ok(())
+    }
+
+    fn reply(&mut self, answered: Answered) -> Result<Reply> {
+        match answered {
+            Answered::Decided(answer) => self.answered(answer),
+            Answered::DiskFull => {
+                metrics::refused(mesh::journal::DISK_FULL);
+                Err(error::disk_full())
+            }
+            Answered::Each(each) => Ok(Reply::Each(
+                each.into_iter().map(|answered| self.reply(answered)).collect(),
+            )),
+            Answered::Asked(ask) => handle::query(&self.parts.decider.state, &ask),
+        }
     }
 
     fn answered(&mut self, answer: Answer) -> Result<Reply> {
@@ -311,8 +332,13 @@ impl Shard {
             }
             Answer::Done => Ok(Reply::Done),
             Answer::Alert(alert) => {
-                metrics::alert(alert.reason);
-                tracing::error!(shard = state.shard(), reason = alert.reason, "{}", alert.message);
+                self.raise(alert);
+                Ok(Reply::Done)
+            }
+            Answer::Alerts(alerts) => {
+                for alert in alerts {
+                    self.raise(alert);
+                }
                 Ok(Reply::Done)
             }
             Answer::Ask(order) => {
@@ -320,6 +346,11 @@ impl Shard {
                 Ok(Reply::Done)
             }
         }
+    }
+
+    fn raise(&self, alert: Alert) {
+        let now = Timestamp::from_micros(self.parts.clock.now_micros());
+        self.parts.alerts.raise(alert.reason, None, alert.message, now);
     }
 
     /// Asks the venue for an order's state, unless somebody is asking already.

@@ -1,13 +1,15 @@
 //! Wiring: keys, journals, replay, shards, and the tasks around them.
 
 use crate::NAME;
+use crate::alerts::Alerts;
 use crate::binance::{Binance, keys};
 use crate::clients::MarketFollower;
 use crate::config::Config;
-use crate::core::{Decider, Market, State, VenueIds};
+use crate::core::{Command, Decider, Halt, HaltScope, Market, State, VenueIds};
 use crate::grpc::Rpcs;
-use crate::reconcile::{Home, Reconciler};
+use crate::reconcile::{Home, Reconciler, Times};
 use crate::sender::{Backlog, Bounds, Sender};
+use crate::sessions::Sessions;
 use crate::shard::{Parts, Shard, ShardHandle, Snapshotter, from_snapshot, replay};
 use crate::ticker;
 use crate::venue::Venue;
@@ -20,6 +22,7 @@ use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where the number of shards is kept: another number would put accounts beside their own journals.
 const SHARDS_FILE: &str = "shards";
@@ -56,7 +59,9 @@ pub async fn build_on(config: Config, deps: Deps, venue: Arc<dyn Venue>, account
         clock: deps.clock.clone(),
         chance: deps.chance.clone(),
         shutdown: deps.shutdown.clone(),
+        alerts: Alerts::new(config.alerts_kept),
     };
+    let mut halts = Vec::new();
     let mut shards = Vec::new();
     let mut homes = BTreeMap::new();
     let mut of_account = BTreeMap::new();
@@ -75,6 +80,7 @@ pub async fn build_on(config: Config, deps: Deps, venue: Arc<dyn Venue>, account
         let empty = State::new(number, config.kept());
         let (journal, state) = blocking(move || open(&folder, options, empty)).await?;
         verify_history(&deps, number, &journal);
+        halts.extend(state.halts().cloned());
         let home = start_shard(&config, &ground, &own, Box::new(journal), state)?;
         shards.push(home.shard.clone());
         for account in own {
@@ -82,13 +88,23 @@ pub async fn build_on(config: Config, deps: Deps, venue: Arc<dyn Venue>, account
             homes.insert(account, home.clone());
         }
     }
+    spread(&shards, halts).await?;
     follow_market(&config, &deps, Arc::clone(&ground.market));
     reconcile(&config, &ground, homes, deps.readiness.guard("reconciliation"));
+    let (shards, accounts) = (Arc::new(shards), Arc::new(of_account));
     let rpcs = Rpcs {
-        shards: Arc::new(shards),
-        accounts: Arc::new(of_account),
+        sessions: Sessions::start(
+            Arc::clone(&shards),
+            Arc::clone(&accounts),
+            deps.clock.clone(),
+            &deps.shutdown,
+        ),
+        shards,
+        accounts,
         venue: ground.venue.name().clone(),
         clock: deps.clock.clone(),
+        alerts: ground.alerts.clone(),
+        halting: Arc::default(),
     };
     Ok(Service::new(NAME, rpcs.routes()))
 }
@@ -106,6 +122,19 @@ pub struct Ground {
     pub chance: Chance,
     /// Tells when to end, and runs the tasks.
     pub shutdown: Shutdown,
+    /// Where what people should look at is raised.
+    pub alerts: Alerts,
+}
+
+/// Gives every shard the halts that concern all of them: one that was set or lifted when the process ended may be on some
+/// only, and is taken for set. Before anything else, so that no order slips by.
+async fn spread(shards: &[ShardHandle], halts: Vec<Halt>) -> Result<()> {
+    for halt in halts.into_iter().filter(|halt| halt.scope != HaltScope::Account) {
+        for shard in shards {
+            shard.urgent(Command::AdoptHalt(halt.clone())).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Starts what follows the market.
@@ -125,11 +154,18 @@ fn follow_market(config: &Config, deps: &Deps, market: Arc<RwLock<Market>>) {
 pub fn reconcile(config: &Config, ground: &Ground, homes: BTreeMap<AccountId, Home>, guard: ReadinessGuard) {
     let reconciler = Reconciler {
         venue: Arc::clone(&ground.venue),
+        market: Arc::clone(&ground.market),
         homes: Arc::new(homes),
         clock: ground.clock.clone(),
         chance: ground.chance.clone(),
-        max_backoff: Config::millis(config.max_backoff_ms),
-        clock_interval: Config::millis(config.clock_interval_ms),
+        times: Times {
+            max_backoff: Config::millis(config.max_backoff_ms),
+            clock_interval: Config::millis(config.clock_interval_ms),
+            interval: Config::millis(config.reconcile_interval_ms),
+            confirm_after: Duration::from_micros(config.absence_bound_micros().unsigned_abs()),
+            ready_bound: Config::millis(config.ready_bound_ms),
+        },
+        suspicions: Arc::default(),
     };
     reconciler.start(&ground.shutdown, guard);
 }
@@ -180,6 +216,7 @@ pub fn start_shard(
         clock: ground.clock.clone(),
         venue: Arc::clone(&ground.venue),
         sender,
+        alerts: ground.alerts.clone(),
         batch: config.batch,
         news_patience: Config::millis(config.news_patience_ms),
     };

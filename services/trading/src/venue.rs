@@ -3,7 +3,7 @@
 #[cfg(test)]
 pub(crate) mod fake;
 
-use crate::core::{Trade, VenueState};
+use crate::core::{ListedTerms, Trade, VenueState};
 use async_trait::async_trait;
 use domain::{AccountId, Asset, Money, Price, Quantity, Side, Symbol, TimeInForce, Timestamp, Venue as VenueName};
 use mesh::time::Clock;
@@ -122,6 +122,35 @@ pub struct VenueOrder {
     pub state: VenueState,
 }
 
+/// An open order of an account, whoever placed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenOrder {
+    /// Its id and what the venue says of it.
+    pub order: VenueOrder,
+    /// What it is.
+    pub terms: ListedTerms,
+}
+
+/// What an account holds of an asset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// Of what.
+    pub asset: Asset,
+    /// All of it, whether an order sets it aside or not.
+    pub total: Money,
+    /// What open orders set aside.
+    pub locked: Money,
+}
+
+/// How much of the venue's limits a look at an account may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// An account waits for it: all but what is kept for cancels and queries.
+    Now,
+    /// It can wait: the share of reconciliation alone.
+    Background,
+}
+
 /// What the user data stream says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserData {
@@ -157,11 +186,16 @@ pub trait Venue: Send + Sync + 'static {
     /// All executions of one order, by the venue's own number of it.
     async fn trades(&self, subject: &Subject, venue_order: &str) -> Result<Vec<Trade>, VenueError>;
 
-    /// The open orders of an account, without their executions.
-    async fn open_orders(&self, account: &AccountId) -> Result<Vec<VenueOrder>, VenueError>;
+    /// The open orders of an account, of one symbol or of all, without their executions.
+    async fn open_orders(
+        &self,
+        account: &AccountId,
+        symbol: Option<&Symbol>,
+        pace: Pace,
+    ) -> Result<Vec<OpenOrder>, VenueError>;
 
-    /// What an account holds, free and locked together.
-    async fn balances(&self, account: &AccountId) -> Result<Vec<(Asset, Money)>, VenueError>;
+    /// What an account holds.
+    async fn balances(&self, account: &AccountId, pace: Pace) -> Result<Vec<Holding>, VenueError>;
 
     /// Follows what happens to the accounts, for ever: reconnects by itself.
     async fn follow(&self, accounts: Vec<AccountId>, sink: mpsc::Sender<UserData>);

@@ -1,9 +1,10 @@
-//! The venue's request limits as one budget, with a part kept for cancels and queries.
+//! The venue's request limits as one budget, with a part kept for cancels and queries, and a share for reconciliation.
 //!
 //! Binance counts request weight an address and minute, and orders an account and ten seconds. The weight that the venue
 //! says is used (`X-MBX-USED-WEIGHT-1M`) includes what others behind the same address spend, so it corrects our count.
 
 use super::wire::RateLimit;
+use crate::venue::Pace;
 use domain::AccountId;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,6 +19,20 @@ pub(super) enum Purpose {
     Order,
     /// A cancel or a query: may spend what is kept.
     Vital,
+    /// A look at an account that waits for it: may spend what orders may.
+    Look,
+    /// A look at an account that can wait: may spend its own share.
+    Background,
+}
+
+impl Purpose {
+    /// The purpose of a look at this pace.
+    pub(super) fn of(pace: Pace) -> Purpose {
+        match pace {
+            Pace::Now => Purpose::Look,
+            Pace::Background => Purpose::Background,
+        }
+    }
 }
 
 /// Something counted in fixed windows.
@@ -47,7 +62,9 @@ pub(super) struct Budget {
     weight_limit: u64,
     order_limit: u64,
     reserved_percent: u64,
+    background_percent: u64,
     weight: Window,
+    background: Window,
     orders: BTreeMap<AccountId, Window>,
     /// Nothing is sent before: the venue said so.
     blocked_until: Duration,
@@ -55,12 +72,14 @@ pub(super) struct Budget {
 
 impl Budget {
     /// Binance's published limits, until the venue states its own.
-    pub(super) fn new(reserved_percent: u32) -> Budget {
+    pub(super) fn new(reserved_percent: u32, background_percent: u32) -> Budget {
         Budget {
             weight_limit: 6_000,
             order_limit: 100,
             reserved_percent: u64::from(reserved_percent),
+            background_percent: u64::from(background_percent),
             weight: Window::default(),
+            background: Window::default(),
             orders: BTreeMap::new(),
             blocked_until: Duration::ZERO,
         }
@@ -94,11 +113,22 @@ impl Budget {
         }
         self.weight.roll(now, MINUTE);
         let open = match purpose {
-            Purpose::Order => self.weight_limit * (100 - self.reserved_percent) / 100,
+            Purpose::Order | Purpose::Look | Purpose::Background => {
+                self.weight_limit * (100 - self.reserved_percent) / 100
+            }
             Purpose::Vital => self.weight_limit,
         };
         if self.weight.used + weight > open {
             return Err(until_next(now, MINUTE));
+        }
+        if purpose == Purpose::Background {
+            self.background.roll(now, MINUTE);
+            let share = self.weight_limit * self.background_percent / 100;
+            // One look is always let through: a share smaller than it would stop reconciliation for ever.
+            if self.background.used > 0 && self.background.used + weight > share {
+                return Err(until_next(now, MINUTE));
+            }
+            self.background.used += weight;
         }
         if let (Purpose::Order, Some(account)) = (purpose, account) {
             let orders = self.orders.entry(account.clone()).or_default();
@@ -126,7 +156,8 @@ impl Budget {
 
 #[cfg(test)]
 mod tests {
-    use super::{Budget, Purpose, RateLimit};
+    use super::{Budget, MINUTE, Purpose, RateLimit};
+    use crate::venue::Pace;
     use domain::AccountId;
     use std::time::Duration;
 
@@ -142,7 +173,7 @@ mod tests {
     }
 
     fn budget() -> Budget {
-        let mut budget = Budget::new(20);
+        let mut budget = Budget::new(20, 40);
         let raw = limit("RAW_REQUESTS", "MINUTE", 5, 1);
         budget.adopt(&[
             limit("REQUEST_WEIGHT", "MINUTE", 1, 10),
@@ -163,6 +194,39 @@ mod tests {
             budget.spend(Purpose::Order, None, 1, NOW + Duration::from_secs(59)),
             Ok(())
         );
+    }
+
+    #[test]
+    fn looks_leave_what_is_kept_and_those_that_can_wait_have_a_share() {
+        let minute = |count: u64| NOW + Duration::from_secs(60 * count);
+        let wait = Err(Duration::from_secs(59));
+        for (case, (spent, purpose, weight, expected)) in [
+            (0, Purpose::Look, 8, Ok(())),
+            (0, Purpose::Look, 9, wait),
+            (0, Purpose::Background, 4, Ok(())),
+            (2, Purpose::Background, 2, Ok(())),
+            (2, Purpose::Background, 3, wait),
+            (5, Purpose::Background, 1, wait),
+            (5, Purpose::Look, 3, Ok(())),
+            (5, Purpose::Vital, 5, Ok(())),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let mut budget = budget();
+            let now = minute(case as u64);
+            if spent > 0 {
+                assert_eq!(budget.spend(Purpose::Background, None, spent, now), Ok(()), "{case}");
+            }
+            assert_eq!(budget.spend(purpose, None, weight, now), expected, "{case}");
+            assert_eq!(
+                budget.spend(purpose, None, 1, now + MINUTE),
+                Ok(()),
+                "{case}: the next minute"
+            );
+        }
+        assert_eq!(Purpose::of(Pace::Now), Purpose::Look);
+        assert_eq!(Purpose::of(Pace::Background), Purpose::Background);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::Binance;
 use super::keys::Key;
 use crate::config::Config;
 use crate::core::VenueStatus;
-use crate::venue::{Placement, PlacementKind, Subject, UserData, Venue, VenueClock, VenueError};
+use crate::venue::{Pace, Placement, PlacementKind, Subject, UserData, Venue, VenueClock, VenueError};
 use axum::Router;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{RawQuery, State};
@@ -232,13 +232,28 @@ async fn every_other_endpoint() {
         (5, domain::Liquidity::Maker)
     );
     assert!(rig.last().2.contains("orderId=12"));
-    rig.answer(200, json!([cancelled]));
-    assert_eq!(rig.venue.open_orders(&account()).await.unwrap()[0].venue_id, "our-id");
+    let mut open = order("NEW", "0");
+    (open["side"], open["price"], open["origQty"]) = ("BUY".into(), "99".into(), "2".into());
+    rig.answer(200, json!([open]));
+    let listed = rig.venue.open_orders(&account(), None, Pace::Now).await.unwrap();
+    assert_eq!(listed[0].order.venue_id, "our-id");
+    assert_eq!(
+        (
+            listed[0].terms.symbol.as_str(),
+            listed[0].terms.price.unwrap().to_string().as_str()
+        ),
+        ("BTCUSDT", "99")
+    );
+    assert!(!rig.last().2.contains("symbol="));
     rig.answer(
         200,
         json!({"balances": [{"asset": "USDT", "free": "1.5", "locked": "0.5"}]}),
     );
-    assert_eq!(rig.venue.balances(&account()).await.unwrap()[0].1.to_string(), "2");
+    let holdings = rig.venue.balances(&account(), Pace::Now).await.unwrap();
+    assert_eq!(
+        (holdings[0].total.to_string(), holdings[0].locked.to_string()),
+        ("2".into(), "0.5".into())
+    );
     rig.answer(200, json!({"serverTime": NOW + 1_500}));
     rig.answer(
         200,
@@ -256,6 +271,60 @@ async fn every_other_endpoint() {
     ));
     rig.answer(200, cancelled);
     rig.venue.cancel(&subject(), Timestamp::from_millis(NOW)).await.unwrap();
+}
+
+#[tokio::test]
+async fn open_orders_that_cannot_be_read_are_no_empty_list() {
+    let rig = rig().await;
+    let symbol = Symbol::parse("BTCUSDT").unwrap();
+    let listed = |key: &str, value: Value| {
+        let mut open = order("NEW", "0");
+        (open["side"], open["price"], open["origQty"]) = ("SELL".into(), "0.00".into(), "2".into());
+        open[key] = value;
+        json!([open])
+    };
+    rig.answer(200, listed("side", "SELL".into()));
+    let found = rig
+        .venue
+        .open_orders(&account(), Some(&symbol), Pace::Background)
+        .await
+        .unwrap();
+    assert_eq!((found[0].terms.side, found[0].terms.price), (Side::Sell, None));
+    assert!(rig.last().2.starts_with("symbol=BTCUSDT&"));
+    for (key, value) in [
+        ("side", json!("UP")),
+        ("symbol", json!("btc/usdt")),
+        ("origQty", Value::Null),
+        ("status", json!("MELTED")),
+    ] {
+        rig.answer(200, listed(key, value));
+        let answer = rig.venue.open_orders(&account(), Some(&symbol), Pace::Now).await;
+        assert!(matches!(answer, Err(VenueError::Unknown(_))), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn all_trades_of_an_order_are_fetched_page_by_page() {
+    let rig = rig().await;
+    let page = |ids: std::ops::Range<u64>| {
+        let trade = |id| {
+            json!({"id": id, "price": "99", "qty": "0.01", "commission": "0", "commissionAsset": "USDT",
+            "time": NOW, "isMaker": true})
+        };
+        Value::from(ids.map(trade).collect::<Vec<_>>())
+    };
+    for (pages, count) in [
+        (vec![10..1_010, 1_010..2_010, 2_010..2_011], 2_001),
+        (vec![10..1_010, 0..0], 1_000),
+    ] {
+        for ids in pages {
+            rig.answer(200, page(ids));
+        }
+        let trades = rig.venue.trades(&subject(), "12").await.unwrap();
+        assert_eq!(trades.len(), count);
+        let last = format!("&fromId={}&", 10 + count / 1_000 * 1_000);
+        assert!(rig.last().2.contains(&last), "{}", rig.last().2);
+    }
 }
 
 #[tokio::test]

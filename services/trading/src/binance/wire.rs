@@ -1,8 +1,8 @@
 //! Binance's JSON as far as it is read here, and what it means.
 
-use crate::core::{Trade, VenueState, VenueStatus};
-use crate::venue::{VenueError, VenueOrder};
-use domain::{Asset, Liquidity, Money, Price, Quantity, Timestamp, TradeId};
+use crate::core::{ListedTerms, Trade, VenueState, VenueStatus};
+use crate::venue::{Holding, OpenOrder, VenueError, VenueOrder};
+use domain::{Asset, Liquidity, Money, Price, Quantity, Side, Symbol, Timestamp, TradeId};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -18,6 +18,13 @@ pub(super) struct OrderBody {
     transact_time: Option<i64>,
     #[serde(default)]
     fills: Vec<FillBody>,
+    #[serde(default)]
+    symbol: String,
+    #[serde(default)]
+    side: String,
+    /// Zero for an order without one.
+    price: Option<Money>,
+    orig_qty: Option<Quantity>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -51,7 +58,7 @@ pub(super) struct AccountBody {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct BalanceBody {
-    pub(super) asset: Asset,
+    asset: Asset,
     free: Money,
     locked: Money,
 }
@@ -168,6 +175,25 @@ impl OrderBody {
             state: self.state()?,
         })
     }
+
+    /// What it says as an entry of `openOrders`.
+    pub(super) fn listed(self) -> Result<OpenOrder, VenueError> {
+        let unreadable = |what: &str| VenueError::Unknown(format!("an open order without a readable {what}"));
+        let terms = ListedTerms {
+            symbol: Symbol::parse(&self.symbol).map_err(|_| unreadable("symbol"))?,
+            side: match self.side.as_str() {
+                "BUY" => Side::Buy,
+                "SELL" => Side::Sell,
+                _ => return Err(unreadable("side")),
+            },
+            price: self.price.and_then(|price| Price::new(price.decimal()).ok()),
+            quantity: self.orig_qty.ok_or_else(|| unreadable("quantity"))?,
+        };
+        Ok(OpenOrder {
+            order: self.order()?,
+            terms,
+        })
+    }
 }
 
 impl TradeBody {
@@ -185,11 +211,13 @@ impl TradeBody {
 }
 
 impl BalanceBody {
-    /// Free and locked together.
-    pub(super) fn total(&self) -> Result<Money, VenueError> {
-        self.free
-            .checked_add(self.locked)
-            .map_err(|error| VenueError::Unknown(error.to_string()))
+    pub(super) fn holding(&self) -> Result<Holding, VenueError> {
+        let total = self.free.checked_add(self.locked);
+        Ok(Holding {
+            asset: self.asset.clone(),
+            total: total.map_err(|error| VenueError::Unknown(error.to_string()))?,
+            locked: self.locked,
+        })
     }
 }
 

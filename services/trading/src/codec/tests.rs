@@ -2,8 +2,9 @@
 
 use super::{Record, decode, encode, from_pb, to_pb};
 use crate::core::{
-    Accepted, BalancesAdopted, CancelRequested, Changed, Event, Filled, Halt, HaltLifted, HaltScope, Intent, Kept,
-    Refusal, Refused, Released, Resized, State, TrailMoved, Triggered,
+    Accepted, BalancesAdopted, CancelRequested, Changed, Event, ExternalOrder, ExternalReleased, Filled, Halt,
+    HaltLifted, HaltScope, Intent, Kept, OrderMatch, Refusal, Refused, Released, Resized, SessionClosed, SessionId,
+    SessionOpened, State, TrailMoved, Triggered,
 };
 use domain::{
     AccountId, Asset, ClientOrderId, Conditions, Expiry, Fill, GroupKind, Liquidity, Membership, OrderId, OrderStatus,
@@ -52,6 +53,7 @@ fn events() -> Vec<Event> {
         reason: "drill".to_owned(),
         subject: "ada".to_owned(),
         time: Timestamp::from_micros(7),
+        cancel_orders: false,
     };
     vec![
         Event::BalancesAdopted(BalancesAdopted {
@@ -108,6 +110,65 @@ fn events() -> Vec<Event> {
     ]
 }
 
+/// What later versions added, beside [`events`].
+fn later_events() -> Vec<Event> {
+    let account = AccountId::parse("paper-1").unwrap();
+    let halt = |scope, target: &str, cancel_orders| Halt {
+        scope,
+        target: target.to_owned(),
+        reason: "drill".to_owned(),
+        subject: "ada".to_owned(),
+        time: Timestamp::from_micros(7),
+        cancel_orders,
+    };
+    let external = |price: Option<&str>, reserved: Option<&str>| ExternalOrder {
+        account: account.clone(),
+        venue_order: "99".to_owned(),
+        client_id: "by-hand".to_owned(),
+        symbol: Symbol::parse("BTCUSDT").unwrap(),
+        side: Side::Sell,
+        price: price.map(|price| price.parse().unwrap()),
+        quantity: "2".parse().unwrap(),
+        executed: "0.5".parse().unwrap(),
+        reserved: reserved.map(|amount| (Asset::parse("BTC").unwrap(), amount.parse().unwrap())),
+        seen: Timestamp::from_micros(9),
+    };
+    let session = SessionId::parse("desk-1").unwrap();
+    let opened = |symbol: Option<&str>| SessionOpened {
+        account: account.clone(),
+        session: session.clone(),
+        grace_micros: 5_000_000,
+        covers: OrderMatch {
+            symbol: symbol.map(|symbol| Symbol::parse(symbol).unwrap()),
+            strategy: symbol.map(|_| StrategyId::parse("mean-1").unwrap()),
+        },
+    };
+    vec![
+        Event::HaltSet(halt(HaltScope::Venue, "exchange", true)),
+        Event::HaltSet(halt(HaltScope::Strategy, "mean-1", false)),
+        Event::ExternalAdopted(Box::new(external(Some("100"), Some("1.5")))),
+        Event::ExternalAdopted(Box::new(external(None, None))),
+        Event::ExternalReleased(ExternalReleased {
+            account: account.clone(),
+            venue_order: "99".to_owned(),
+        }),
+        Event::SessionOpened(opened(None)),
+        Event::SessionOpened(opened(Some("BTCUSDT"))),
+        Event::SessionClosed(SessionClosed {
+            account: account.clone(),
+            session: session.clone(),
+            lost: true,
+        }),
+    ]
+}
+
+fn later_records() -> impl Iterator<Item = Record> {
+    let time = Timestamp::from_micros(1_700_000_000_000_001);
+    (1..)
+        .zip(later_events())
+        .map(move |(sequence, event)| Record { sequence, time, event })
+}
+
 fn records() -> impl Iterator<Item = Record> {
     let time = Timestamp::from_micros(1_700_000_000_000_001);
     (1..)
@@ -130,7 +191,7 @@ const VERSION_1: [&str; 9] = [
 
 #[test]
 fn every_record_reads_back() {
-    for record in records() {
+    for record in records().chain(later_records()) {
         assert_eq!(decode(&encode(0, &record)).unwrap(), record);
     }
 }
@@ -321,7 +382,8 @@ fn what_cannot_be_read_names_its_field() {
         from_pb(event).unwrap_err().context()["field"].clone()
     };
     use pb::trading_event::Event::{
-        BalancesAdopted, FillApplied, HaltLifted, HaltSet, IntentRecorded, OrderAccepted, OrderChanged, OrderRefused,
+        BalancesAdopted, ExternalOrderAdopted, ExternalOrderReleased, FillApplied, HaltLifted, HaltSet, IntentRecorded,
+        OrderAccepted, OrderChanged, OrderRefused, SessionClosed, SessionOpened,
     };
     macro_rules! case {
         ($index:literal, $variant:ident, $field:literal, $edit:expr) => {
@@ -395,6 +457,41 @@ fn what_cannot_be_read_names_its_field() {
         .unwrap()
         .scope = 0);
     case!(8, HaltLifted, "scope", |it: &mut pb::HaltLifted| it.scope = 7);
+
+    let later = |index: usize, edit: fn(&mut pb::trading_event::Event)| {
+        let mut event = to_pb(0, &later_records().nth(index).unwrap());
+        edit(event.event.as_mut().unwrap());
+        from_pb(event).unwrap_err().context()["field"].clone()
+    };
+    let adopted: [(fn(&mut pb::ExternalOrder), &str); 5] = [
+        (|it| it.side = 0, "side"),
+        (|it| it.symbol.clear(), "symbol"),
+        (|it| it.reserved = "x".into(), "reserved"),
+        (|it| it.filled_quantity.clear(), "filled_quantity"),
+        (|it| it.time = None, "time"),
+    ];
+    for (edit, field) in adopted {
+        let mut event = to_pb(0, &later_records().nth(2).unwrap());
+        let Some(ExternalOrderAdopted(inner)) = event.event.as_mut() else {
+            panic!()
+        };
+        edit(inner.order.as_mut().unwrap());
+        assert_eq!(from_pb(event).unwrap_err().context()["field"], field);
+    }
+    let absent = |event: &mut pb::trading_event::Event| {
+        let ExternalOrderAdopted(inner) = event else { panic!() };
+        inner.order = None;
+    };
+    assert_eq!(later(2, absent), "order");
+    let nobody = |event: &mut pb::trading_event::Event| match event {
+        ExternalOrderReleased(inner) => inner.account_id.clear(),
+        SessionOpened(inner) => inner.session_id.clear(),
+        SessionClosed(inner) => inner.session_id.clear(),
+        _ => panic!(),
+    };
+    for (index, field) in [(4, "account_id"), (5, "session_id"), (7, "session_id")] {
+        assert_eq!(later(index, nobody), field);
+    }
 
     let empty = pb::TradingEvent { event: None, ..of(0) };
     assert_eq!(from_pb(empty).unwrap_err().context()["field"], "event");

@@ -57,6 +57,8 @@ both_ways!(
     Global = Global,
     Account = Account,
     Symbol = Symbol,
+    Venue = Venue,
+    Strategy = Strategy,
 );
 both_ways!(
     status,

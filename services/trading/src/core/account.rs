@@ -1,6 +1,7 @@
 //! One account: what it holds, what its open orders set aside, and which keys it has used.
 
-use super::event::Digest;
+use super::command::SessionId;
+use super::event::{Digest, ExternalOrder, SessionOpened};
 use super::refusal::Refusal;
 use domain::{Asset, ClientOrderId, Fill, Money, NumberError, Quantity, Side, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,10 @@ pub struct Account {
     pub refused: VecDeque<ClientOrderId>,
     /// When the orders of the last second were accepted, oldest first.
     pub recent: VecDeque<Timestamp>,
+    /// Orders of somebody else at the venue, by its number.
+    pub external: BTreeMap<String, ExternalOrder>,
+    /// Its open sessions.
+    pub sessions: BTreeMap<SessionId, SessionOpened>,
 }
 
 /// Whether `now` is less than a span after `time`. What lies ahead is from before our clock was set back: it is over.
@@ -64,10 +69,16 @@ impl Account {
         self.balances.get(asset).copied().unwrap_or_default()
     }
 
-    /// What is held of an asset and not set aside.
+    /// What is held of an asset and not set aside, neither by our orders nor by those of somebody else.
     pub fn free(&self, asset: &Asset) -> Result<Money, NumberError> {
         let reserved = self.reserved.get(asset).copied().unwrap_or_default();
-        self.balance(asset).checked_sub(reserved)
+        self.external
+            .values()
+            .filter_map(|order| order.reserved.as_ref())
+            .filter(|(reserved, _)| reserved == asset)
+            .try_fold(self.balance(asset).checked_sub(reserved)?, |free, (_, amount)| {
+                free.checked_sub(*amount)
+            })
     }
 
     /// How many orders were accepted within the rate window before `now`.

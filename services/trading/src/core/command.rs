@@ -1,10 +1,11 @@
 //! What a shard is asked to decide.
 
-use super::event::{Digest, HaltScope};
+use super::event::{Digest, Halt, HaltScope, SessionClosed, SessionOpened};
 use domain::{
-    AccountId, Asset, ClientOrderId, Fill, GroupKind, Money, OrderId, OrderType, Price, Quantity, Side, StrategyId,
-    Symbol, TimeInForce, Timestamp, Trail, Trigger,
+    AccountId, Asset, ClientOrderId, Fill, GroupKind, Money, OrderId, OrderTerms, OrderType, Price, Quantity, Side,
+    StrategyId, Symbol, TimeInForce, Timestamp, Trail, Trigger,
 };
+use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 use std::fmt::Write;
 
@@ -34,12 +35,24 @@ pub enum Command {
     CancelAll(CancelAll),
     /// Stop new orders.
     Halt(SetHalt),
+    /// Take over a halt that another shard holds.
+    AdoptHalt(Halt),
     /// Lift a halt.
     Resume(LiftHalt),
     /// Something was learned of an order at the venue.
     Report(Report),
     /// The venue states an account's balances.
     Balances(Balances),
+    /// The venue holds something else than we do, beyond doubt.
+    Adjust(Adjust),
+    /// The open orders at the venue that are not ours.
+    External(External),
+    /// Look after an order that the venue lists as open and that is over here.
+    StillOpen(u64),
+    /// Open a session.
+    OpenSession(SessionOpened),
+    /// A session is over: closed, or lost.
+    CloseSession(SessionClosed),
     /// The account has been reconciled with the venue, or no longer is.
     Ready(AccountId, bool),
     /// The venue knows an id of ours that the journal does not.
@@ -187,23 +200,46 @@ pub struct Cancel {
 pub struct CancelAll {
     /// Whose.
     pub account: AccountId,
-    /// Of one symbol only.
-    pub symbol: Option<Symbol>,
+    /// Which of them.
+    pub which: OrderMatch,
     /// The client-made id of the request; may be empty.
     pub request_id: String,
 }
+
+/// Which orders of an account are meant. Nothing stated means all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrderMatch {
+    /// Of one symbol only.
+    pub symbol: Option<Symbol>,
+    /// With this label only.
+    pub strategy: Option<StrategyId>,
+}
+
+impl OrderMatch {
+    /// Whether an order with these terms is meant.
+    pub fn matches(&self, terms: &OrderTerms) -> bool {
+        self.symbol.as_ref().is_none_or(|symbol| *symbol == terms.symbol)
+            && (self.strategy.is_none() || self.strategy == terms.strategy)
+    }
+}
+
+/// The id that a client has chosen for a session: the alphabet of client order ids.
+pub type SessionId = ClientOrderId;
 
 /// Stop new orders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetHalt {
     /// What to cover.
     pub scope: HaltScope,
-    /// The account or symbol; empty for a global halt.
+    /// The account, symbol, venue or strategy; empty for a global halt.
     pub target: String,
     /// Why.
     pub reason: String,
     /// Who.
     pub subject: String,
+    /// Whether the open orders that it covers are cancelled too.
+    pub cancel_orders: bool,
 }
 
 /// Lift a halt.
@@ -211,7 +247,7 @@ pub struct SetHalt {
 pub struct LiftHalt {
     /// What it covered.
     pub scope: HaltScope,
-    /// The account or symbol; empty for a global halt.
+    /// The account, symbol, venue or strategy; empty for a global halt.
     pub target: String,
     /// Who.
     pub subject: String,
@@ -319,4 +355,61 @@ pub struct Balances {
     pub account: AccountId,
     /// Free and locked together, an asset each.
     pub balances: Vec<(Asset, Money)>,
+}
+
+/// Holdings that differ from ours, seen the same at two looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adjust {
+    /// Whose.
+    pub account: AccountId,
+    /// What differs.
+    pub differences: Vec<Difference>,
+}
+
+/// One holding that differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Of what.
+    pub asset: Asset,
+    /// What we held when the venue was asked. Where we hold something else by now, nothing is concluded.
+    pub ours: Money,
+    /// What the venue holds.
+    pub venue: Money,
+}
+
+/// The open orders at the venue that are not ours: all of them, or all of some symbols.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct External {
+    /// Whose.
+    pub account: AccountId,
+    /// The symbols that were asked for; none is all.
+    pub symbols: Option<Vec<Symbol>>,
+    /// What the venue lists of them.
+    pub orders: Vec<ListedOrder>,
+}
+
+/// An order as the venue lists it among the open ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedOrder {
+    /// The venue's own number.
+    pub venue_order: String,
+    /// The id that whoever placed it has chosen.
+    pub client_id: String,
+    /// Its terms.
+    pub terms: ListedTerms,
+    /// How much of it has traded.
+    pub executed: Quantity,
+}
+
+/// The terms of an order at the venue, as far as they matter to somebody who did not place it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedTerms {
+    /// What it trades.
+    pub symbol: Symbol,
+    /// Which way.
+    pub side: Side,
+    /// At which price; none where the venue states none.
+    pub price: Option<Price>,
+    /// How much.
+    pub quantity: Quantity,
 }

@@ -1,15 +1,15 @@
 //! Commands become decisions: refuse first; after the point of no return nothing can fail.
 
-use super::command::{Balances, Cancel, CancelAll, Command, LiftHalt, Now, SetHalt};
+use super::command::{Balances, Cancel, CancelAll, Command, Now};
 use super::entry::Entry;
-use super::event::{BalancesAdopted, CancelRequested, Changed, Event, Halt, HaltLifted, HaltScope, Intent};
+use super::event::{BalancesAdopted, CancelRequested, Changed, Event, Halt, Intent};
 use super::gate::Limits;
 use super::ids::{self, VenueIds};
 use super::market::Market;
 use super::refusal::{Refusal, RefusalKind};
 use super::report;
 use super::state::State;
-use domain::{AccountId, Money, OrderStatus, Venue};
+use domain::{AccountId, Money, OrderStatus, OrderTerms, Venue};
 use std::collections::BTreeSet;
 
 /// The answer to a command; orders by the sequence of their acceptance.
@@ -31,6 +31,8 @@ pub enum Answer {
     Ask(u64),
     /// A report that was not expected and could not be applied, or that revived an order: for people to look at.
     Alert(Alert),
+    /// Several findings, perhaps none, for people to look at.
+    Alerts(Vec<Alert>),
 }
 
 /// Something that people should look at.
@@ -102,15 +104,21 @@ impl Decider {
             Command::Cancel(cancel) => self.cancel(cancel, now),
             Command::CancelAll(cancel) => self.cancel_all(cancel, now),
             Command::Halt(halt) => self.halt(halt, now),
+            Command::AdoptHalt(halt) => self.adopt_halt(halt),
             Command::Resume(lift) => self.resume(lift),
             Command::Report(report) => report::decide(&self.state, &self.limits, report, now),
             Command::Balances(balances) => self.balances(balances),
+            Command::Adjust(adjust) => self.adjust(adjust),
+            Command::External(external) => self.external(external, now, market),
+            Command::StillOpen(order) => self.still_open(*order),
+            Command::OpenSession(opened) => self.open_session(opened),
+            Command::CloseSession(closed) => self.close_session(closed, now),
             Command::Ready(account, is_ready) => {
                 match is_ready {
                     true => self.ready.insert(account.clone()),
                     false => self.ready.remove(account),
                 };
-                Decision::answer(Answer::Done)
+                self.cancel_halted(account, *is_ready, now)
             }
             Command::DecisionsLost(venue_id) => self.decisions_lost(venue_id, now),
         }
@@ -142,62 +150,36 @@ impl Decider {
     }
 
     fn cancel_all(&self, cancel: &CancelAll, now: Now) -> Decision {
-        let mut events = Vec::new();
-        let mut orders = Vec::new();
-        let live = self
-            .state
-            .account(&cancel.account)
-            .into_iter()
-            .flat_map(|account| &account.live);
-        for entry in live.filter_map(|accepted| self.state.order(*accepted)) {
-            if cancel
-                .symbol
-                .as_ref()
-                .is_some_and(|symbol| *symbol != entry.order.terms().symbol)
-            {
-                continue;
-            }
-            if entry.order.status() != OrderStatus::PendingCancel {
-                events.extend(cancel_events(entry, &cancel.request_id, now));
-            }
-            orders.push(entry.accepted);
-        }
+        let meant = |terms: &OrderTerms| cancel.which.matches(terms);
+        let (events, orders) = self.cancels_of(&cancel.account, meant, &cancel.request_id, now);
         Decision {
             events,
             answer: Answer::Orders(orders),
         }
     }
 
-    fn halt(&self, halt: &SetHalt, now: Now) -> Decision {
-        if let Some(present) = self.state.halt(halt.scope, &halt.target) {
-            return Decision::answer(Answer::Halt(present.clone()));
+    /// The cancels of an account's live orders that are meant, and all that are then on their way to an end.
+    pub(super) fn cancels_of(
+        &self,
+        account: &AccountId,
+        is_meant: impl Fn(&OrderTerms) -> bool,
+        request_id: &str,
+        now: Now,
+    ) -> (Vec<Event>, Vec<u64>) {
+        let mut events = Vec::new();
+        let mut orders = Vec::new();
+        let account = self.state.account(account);
+        let live = account.into_iter().flat_map(|account| &account.live);
+        for entry in live.filter_map(|accepted| self.state.order(*accepted)) {
+            if !is_meant(entry.order.terms()) {
+                continue;
+            }
+            if entry.order.status() != OrderStatus::PendingCancel {
+                events.extend(cancel_events(entry, request_id, now));
+            }
+            orders.push(entry.accepted);
         }
-        let halt = Halt {
-            scope: halt.scope,
-            target: halt.target.clone(),
-            reason: halt.reason.clone(),
-            subject: halt.subject.clone(),
-            time: now.here,
-        };
-        Decision {
-            events: vec![Event::HaltSet(halt.clone())],
-            answer: Answer::Halt(halt),
-        }
-    }
-
-    fn resume(&self, lift: &LiftHalt) -> Decision {
-        if self.state.halt(lift.scope, &lift.target).is_none() {
-            return Decision::answer(Answer::Done);
-        }
-        let lifted = HaltLifted {
-            scope: lift.scope,
-            target: lift.target.clone(),
-            subject: lift.subject.clone(),
-        };
-        Decision {
-            events: vec![Event::HaltLifted(lifted)],
-            answer: Answer::Done,
-        }
+        (events, orders)
     }
 
     fn balances(&self, balances: &Balances) -> Decision {
@@ -217,23 +199,6 @@ impl Decider {
             events: vec![Event::BalancesAdopted(adopted)],
             answer: Answer::Done,
         }
-    }
-
-    /// Decisions after the journal's end are lost: cancels only, until an operator resumes.
-    fn decisions_lost(&self, venue_id: &str, now: Now) -> Decision {
-        let halt = SetHalt {
-            scope: HaltScope::Global,
-            target: String::new(),
-            reason: format!("DECISIONS_LOST: the venue knows order {venue_id}, and the journal does not"),
-            subject: "trading".to_owned(),
-        };
-        let message = halt.reason.clone();
-        let mut decision = self.halt(&halt, now);
-        decision.answer = Answer::Alert(Alert {
-            reason: "DECISIONS_LOST",
-            message,
-        });
-        decision
     }
 }
 

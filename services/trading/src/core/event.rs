@@ -1,7 +1,10 @@
 //! What a shard decides: the records of its journal, in the words of the domain.
 
+use super::command::{OrderMatch, SessionId};
 use super::refusal::Refusal;
-use domain::{AccountId, Asset, ClientOrderId, Fill, Money, OrderStatus, OrderTerms, Price, Quantity, Timestamp};
+use domain::{
+    AccountId, Asset, ClientOrderId, Fill, Money, OrderStatus, OrderTerms, Price, Quantity, Side, Symbol, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// A SHA-256 over the canonical body of a request.
@@ -36,6 +39,14 @@ pub enum Event {
     Resized(Resized),
     /// A trailing stop follows the best price.
     TrailMoved(TrailMoved),
+    /// An order of somebody else is open at the venue, or has changed there.
+    ExternalAdopted(Box<ExternalOrder>),
+    /// An order of somebody else is at its end.
+    ExternalReleased(ExternalReleased),
+    /// A session was opened: its orders are cancelled when it is lost.
+    SessionOpened(SessionOpened),
+    /// A session is over.
+    SessionClosed(SessionClosed),
 }
 
 impl Event {
@@ -51,7 +62,14 @@ impl Event {
             Event::Released(released) => Some(released.order),
             Event::Resized(resized) => Some(resized.order),
             Event::TrailMoved(moved) => Some(moved.order),
-            Event::Refused(_) | Event::BalancesAdopted(_) | Event::HaltSet(_) | Event::HaltLifted(_) => None,
+            Event::Refused(_)
+            | Event::BalancesAdopted(_)
+            | Event::HaltSet(_)
+            | Event::HaltLifted(_)
+            | Event::ExternalAdopted(_)
+            | Event::ExternalReleased(_)
+            | Event::SessionOpened(_)
+            | Event::SessionClosed(_) => None,
         }
     }
 }
@@ -206,6 +224,10 @@ pub enum HaltScope {
     Account,
     /// One symbol.
     Symbol,
+    /// One venue.
+    Venue,
+    /// The orders with one strategy label.
+    Strategy,
 }
 
 /// A halt.
@@ -214,7 +236,7 @@ pub enum HaltScope {
 pub struct Halt {
     /// What it covers.
     pub scope: HaltScope,
-    /// The account or symbol; empty for a global halt.
+    /// The account, symbol, venue or strategy; empty for a global halt.
     pub target: String,
     /// Why, in the operator's words.
     pub reason: String,
@@ -222,6 +244,8 @@ pub struct Halt {
     pub subject: String,
     /// Since when.
     pub time: Timestamp,
+    /// Whether the open orders that it covers are cancelled too.
+    pub cancel_orders: bool,
 }
 
 /// The end of a halt.
@@ -229,8 +253,68 @@ pub struct Halt {
 pub struct HaltLifted {
     /// What it covered.
     pub scope: HaltScope,
-    /// The account or symbol; empty for a global halt.
+    /// The account, symbol, venue or strategy; empty for a global halt.
     pub target: String,
     /// Who.
     pub subject: String,
+}
+
+/// An order at the venue that was not placed through this journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExternalOrder {
+    /// Whose.
+    pub account: AccountId,
+    /// The venue's own number of it, by which it is known here.
+    pub venue_order: String,
+    /// The id that whoever placed it has chosen.
+    pub client_id: String,
+    /// What it trades.
+    pub symbol: Symbol,
+    /// Which way.
+    pub side: Side,
+    /// At which price; none where the venue states none.
+    pub price: Option<Price>,
+    /// How much.
+    pub quantity: Quantity,
+    /// How much of it has traded.
+    pub executed: Quantity,
+    /// What it sets aside, as far as that can be told.
+    pub reserved: Option<(Asset, Money)>,
+    /// When it was seen first.
+    pub seen: Timestamp,
+}
+
+/// The end of an order that was not placed through this journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExternalReleased {
+    /// Whose.
+    pub account: AccountId,
+    /// The venue's own number of it.
+    pub venue_order: String,
+}
+
+/// A session and what it covers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionOpened {
+    /// Whose.
+    pub account: AccountId,
+    /// The client-made id.
+    pub session: SessionId,
+    /// How long it may be without its stream, in microseconds.
+    pub grace_micros: i64,
+    /// Which of the account's orders it covers.
+    pub covers: OrderMatch,
+}
+
+/// The end of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionClosed {
+    /// Whose.
+    pub account: AccountId,
+    /// The client-made id.
+    pub session: SessionId,
+    /// Whether it was lost, and so its orders are cancelled.
+    pub lost: bool,
 }

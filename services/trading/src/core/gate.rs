@@ -3,13 +3,13 @@
 use super::account::{Account, is_within};
 use super::command::{Lasts, Now, Submit};
 use super::entry::Entry;
-use super::event::{Digest, Halt, HaltScope};
+use super::event::Digest;
+use super::halts::Covered;
 use super::market::Market;
 use super::refusal::Refusal;
 use super::state::State;
 use domain::{
-    AccountId, Instrument, InstrumentRefusal, Money, NumberError, Price, Quantity, Rate, Reservation, Side, StrategyId,
-    Symbol, Trigger,
+    Instrument, InstrumentRefusal, Money, NumberError, Price, Quantity, Rate, Reservation, Side, Trigger, Venue,
 };
 
 /// What an account may do. The revision says which limits an order was checked against.
@@ -105,6 +105,7 @@ impl<'a> Applicant<'a> {
 pub(super) struct Scene<'a> {
     pub(super) state: &'a State,
     pub(super) account: &'a Account,
+    pub(super) venue: &'a Venue,
     pub(super) limits: &'a Limits,
     pub(super) market: &'a Market,
     pub(super) now: Now,
@@ -116,6 +117,7 @@ struct Candidate<'a> {
     submit: &'a Submit,
     state: &'a State,
     account: &'a Account,
+    venue: &'a Venue,
     limits: &'a Limits,
     now: Now,
     instrument: &'a Instrument,
@@ -153,6 +155,7 @@ pub(super) fn judge(applicant: &Applicant<'_>, scene: Scene<'_>) -> Result<Appro
     let Scene {
         state,
         account,
+        venue,
         limits,
         market,
         now,
@@ -168,6 +171,7 @@ pub(super) fn judge(applicant: &Applicant<'_>, scene: Scene<'_>) -> Result<Appro
         submit,
         state,
         account,
+        venue,
         limits,
         now,
         instrument,
@@ -187,35 +191,19 @@ pub(super) fn judge(applicant: &Applicant<'_>, scene: Scene<'_>) -> Result<Appro
 
 fn halted(candidate: &Candidate<'_>) -> Result<(), Refusal> {
     let submit = candidate.submit;
-    match halt_over(
-        candidate.state,
-        &submit.account,
-        &submit.symbol,
-        submit.strategy.as_ref(),
-    ) {
-        None => Ok(()),
-        Some(halt) => {
-            let message = format!("trading is halted: {}", halt.reason);
-            Err(Refusal::refused("TRADING_HALTED", message)
-                .with("target", &halt.target)
-                .with("since", halt.time))
-        }
-    }
-}
-
-/// The halt that keeps such an order from the venue, if there is one.
-pub(super) fn halt_over<'a>(
-    state: &'a State,
-    account: &AccountId,
-    symbol: &Symbol,
-    _strategy: Option<&StrategyId>,
-) -> Option<&'a Halt> {
-    let targets = [
-        (HaltScope::Global, ""),
-        (HaltScope::Account, account.as_str()),
-        (HaltScope::Symbol, symbol.as_str()),
-    ];
-    targets.iter().find_map(|(scope, target)| state.halt(*scope, target))
+    let covered = Covered {
+        venue: candidate.venue,
+        account: &submit.account,
+        symbol: &submit.symbol,
+        strategy: submit.strategy.as_ref(),
+    };
+    let Some(halt) = covered.halts(candidate.state).next() else {
+        return Ok(());
+    };
+    let message = format!("trading is halted: {}", halt.reason);
+    Err(Refusal::refused("TRADING_HALTED", message)
+        .with("target", &halt.target)
+        .with("since", halt.time))
 }
 
 fn instrument_rules(candidate: &Candidate<'_>) -> Result<(), Refusal> {

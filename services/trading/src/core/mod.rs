@@ -10,8 +10,10 @@ mod decide;
 mod entry;
 mod event;
 mod exposure;
+mod external;
 mod gate;
 mod group;
+mod halts;
 mod ids;
 mod market;
 mod pairs;
@@ -19,6 +21,7 @@ mod refusal;
 mod release;
 mod replace;
 mod report;
+mod sessions;
 mod settle;
 mod state;
 mod submit;
@@ -26,14 +29,15 @@ mod trigger;
 
 pub use account::{Account, Key, RATE_WINDOW_MICROS, Stored};
 pub use command::{
-    Balances, Cancel, CancelAll, Command, GroupSubmit, Lasts, LiftHalt, News, Now, Replace, Report, SetHalt, Submit,
-    Trade, VenueState, VenueStatus, Wishes,
+    Adjust, Balances, Cancel, CancelAll, Command, Difference, External, GroupSubmit, Lasts, LiftHalt, ListedOrder,
+    ListedTerms, News, Now, OrderMatch, Replace, Report, SessionId, SetHalt, Submit, Trade, VenueState, VenueStatus,
+    Wishes,
 };
 pub use decide::{Alert, Answer, Decider, Decision, order_not_found};
 pub use entry::Entry;
 pub use event::{
-    Accepted, BalancesAdopted, CancelRequested, Changed, Digest, Event, Filled, Halt, HaltLifted, HaltScope, Intent,
-    Refused, Released, Resized, TrailMoved, Triggered,
+    Accepted, BalancesAdopted, CancelRequested, Changed, Digest, Event, ExternalOrder, ExternalReleased, Filled, Halt,
+    HaltLifted, HaltScope, Intent, Refused, Released, Resized, SessionClosed, SessionOpened, TrailMoved, Triggered,
 };
 pub use gate::{Approved, Limits};
 pub use ids::VenueIds;

@@ -10,6 +10,9 @@ use super::state::State;
 use super::trigger::EXPIRE_TIME;
 use domain::{Money, Order, OrderEvent, OrderReport, OrderStatus};
 
+/// An order that ended here so long ago, in microseconds, and is open at the venue is no answer that was under way.
+const SETTLED_MICROS: i64 = 5_000_000;
+
 /// After so many cancels without an end, the order counts as live again and people are told.
 pub(super) const MAX_CANCELS: u32 = 5;
 
@@ -91,6 +94,9 @@ impl Draft<'_> {
     /// The venue was asked. A cancel that is wanted and was lost is intended again, a few times.
     fn found(&mut self, state: &State, venue: &VenueState) -> Answer {
         let answer = self.venue_state(state, venue);
+        if venue.status == VenueStatus::Live && self.order.status().is_terminal() {
+            return self.still_open(answer);
+        }
         let is_uncancelled = venue.status == VenueStatus::Live && self.order.status() == OrderStatus::PendingCancel;
         if !is_uncancelled {
             return answer;
@@ -105,6 +111,20 @@ impl Draft<'_> {
         Answer::Alert(Alert {
             reason: "CANCEL_REJECTED",
             message,
+        })
+    }
+
+    /// The order is over here, and lives at the venue, where nobody expects it: it is cancelled there.
+    fn still_open(&mut self, answer: Answer) -> Answer {
+        let ended = self.entry.order.updated_at();
+        if !self.events.is_empty() || self.now.here.micros_since(ended) < SETTLED_MICROS {
+            return answer;
+        }
+        self.events.push(cancel_intent(self.entry, self.now));
+        let (order_id, status) = (&self.order.terms().order_id, self.order.status());
+        Answer::Alert(Alert {
+            reason: "ORDER_STILL_OPEN",
+            message: format!("order {order_id} is {status} here and open at the venue; it is cancelled there"),
         })
     }
 

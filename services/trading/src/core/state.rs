@@ -2,7 +2,7 @@
 
 use super::account::{Account, Key, Stored};
 use super::entry::{Entry, hold, release};
-use super::event::{Accepted, Event, Filled, Halt, HaltScope, Refused};
+use super::event::{Accepted, Event, ExternalOrder, Filled, Halt, HaltScope, Refused};
 use super::ids;
 use domain::{AccountId, NumberError, OrderError, OrderEvent, OrderReport, OrderStatus, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -250,6 +250,28 @@ impl State {
                 entry.sequence = sequence;
                 Ok(())
             }),
+            Event::ExternalAdopted(order) => {
+                let account = self.accounts.entry(order.account.clone()).or_default();
+                account
+                    .external
+                    .insert(order.venue_order.clone(), ExternalOrder::clone(order));
+                Ok(())
+            }
+            Event::ExternalReleased(released) => {
+                let account = self.accounts.entry(released.account.clone()).or_default();
+                account.external.remove(&released.venue_order);
+                Ok(())
+            }
+            Event::SessionOpened(opened) => {
+                let account = self.accounts.entry(opened.account.clone()).or_default();
+                account.sessions.insert(opened.session.clone(), opened.clone());
+                Ok(())
+            }
+            Event::SessionClosed(closed) => {
+                let account = self.accounts.entry(closed.account.clone()).or_default();
+                account.sessions.remove(&closed.session);
+                Ok(())
+            }
         }
     }
 

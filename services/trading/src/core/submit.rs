@@ -106,6 +106,7 @@ impl Decider {
         Scene {
             state: &self.state,
             account,
+            venue: &self.venue,
             limits: &self.limits,
             market,
             now,

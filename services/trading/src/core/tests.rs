@@ -1,5 +1,6 @@
 //! The core as tables: a line a case.
 
+mod control;
 mod gate;
 mod groups;
 mod life;

@@ -8,7 +8,7 @@ use super::command::Now;
 use super::decide::{Answer, Decider, Decision, cancel_intent};
 use super::entry::Entry;
 use super::event::{CancelRequested, Changed, Event, TrailMoved, Triggered};
-use super::gate;
+use super::halts::Covered;
 use super::market::Market;
 use super::report::MAX_CANCELS;
 use domain::{InstrumentStatus, Money, OrderStatus, Price};
@@ -69,8 +69,8 @@ impl Decider {
     /// Whether a held order may go to the venue now: its account is in step, and no halt covers it.
     pub(super) fn may_send(&self, held: &Entry) -> bool {
         let terms = held.order.terms();
-        let halt = gate::halt_over(&self.state, &terms.account, &terms.symbol, terms.strategy.as_ref());
-        halt.is_none() && self.ready.contains(&terms.account)
+        let is_halted = Covered::of(terms).halts(&self.state).next().is_some();
+        !is_halted && self.ready.contains(&terms.account)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Requests field by field: whatever is wrong is named before a shard hears of it.
 
 use crate::codec::scope_of;
-use crate::core::HaltScope;
-use domain::{AccountId, Symbol};
+use crate::core::{HaltScope, OrderMatch, SessionId};
+use domain::{AccountId, StrategyId, Symbol, Venue};
 use mesh::{Error, Result};
 use std::fmt::Display;
 use std::str::FromStr;
@@ -45,6 +45,34 @@ pub(super) fn halt_target(scope: i32, target: &str) -> Result<HaltScope> {
         HaltScope::Global => {}
         HaltScope::Account => drop(parse::<AccountId>("target", target)?),
         HaltScope::Symbol => drop(parse::<Symbol>("target", target)?),
+        HaltScope::Venue => drop(parse::<Venue>("target", target)?),
+        HaltScope::Strategy => drop(parse::<StrategyId>("target", target)?),
     }
     Ok(scope)
+}
+
+/// Which orders of an account are meant.
+pub(super) fn order_match(symbol: &str, strategy: &str) -> Result<OrderMatch> {
+    Ok(OrderMatch {
+        symbol: optional("symbol", symbol)?,
+        strategy: optional("strategy", strategy)?,
+    })
+}
+
+/// A session's id.
+pub(super) fn session_id(text: &str) -> Result<SessionId> {
+    parse("session_id", text)
+}
+
+/// The grace period when none is asked for, and the longest, in milliseconds.
+const GRACE_MS: (i32, i32) = (5_000, 60_000);
+
+/// A session's grace period, in microseconds.
+pub(super) fn grace_micros(millis: i32) -> Result<i64> {
+    let (usual, longest) = GRACE_MS;
+    match millis {
+        0 => Ok(i64::from(usual) * 1_000),
+        millis if (1..=longest).contains(&millis) => Ok(i64::from(millis) * 1_000),
+        _ => Err(invalid("grace_ms", format!("not within 0 to {longest}"))),
+    }
 }

@@ -1,12 +1,15 @@
 //! The whole service in one process: real journals and RPCs, a venue and market data in memory.
 
+mod batch;
 mod halts;
 mod held;
 mod life;
 mod orders;
+mod reconcile;
 mod refusals;
 mod restarts;
 mod rpcs;
+mod sessions;
 
 use crate::config::{Config, LimitOptions};
 use crate::venue::fake::FakeVenue;
@@ -132,6 +135,13 @@ pub(super) fn accounts() -> Vec<AccountId> {
 
 /// A running service on this folder, ready.
 pub(super) async fn start(folder: &Path, venue: Option<Arc<FakeVenue>>) -> Bench {
+    let bench = begin(folder, venue, config()).await;
+    bench.quoted().await;
+    bench
+}
+
+/// As [`start`], with another config, and perhaps no order can be placed.
+pub(super) async fn begin(folder: &Path, venue: Option<Arc<FakeVenue>>, config: Config) -> Bench {
     let clock = Clock::system();
     let bed = Bed::new(folder, clock.clone(), Chance::seeded(1));
     let (price, quotes) = watch::channel("100".to_owned());
@@ -139,18 +149,16 @@ pub(super) async fn start(folder: &Path, venue: Option<Arc<FakeVenue>>) -> Bench
     let venue = venue.unwrap_or_else(|| Arc::new(FakeVenue::new(clock.clone())));
     let deps = bed.deps("trading");
     let readiness = deps.readiness.clone();
-    let service = build_on(config(), deps, venue.clone(), accounts()).await.unwrap();
+    let service = build_on(config, deps, venue.clone(), accounts()).await.unwrap();
     bed.register("trading", service.routes);
     readiness.ready().await;
-    let bench = Bench {
+    Bench {
         bed,
         venue,
         clock,
         readiness,
         price,
-    };
-    bench.quoted().await;
-    bench
+    }
 }
 
 impl Bench {
@@ -173,7 +181,7 @@ impl Bench {
     }
 
     /// Until the mark has arrived: before that an order is refused as stale, under a key that is not used again.
-    async fn quoted(&self) {
+    pub(super) async fn quoted(&self) {
         for attempt in 0.. {
             let order = submit(&format!("probe-{attempt}"), "1", "50");
             match self.client().submit_order(self.ask(order)).await {
@@ -236,6 +244,20 @@ impl Bench {
         );
         self.venue
     }
+}
+
+/// Asks again and again until the answer is the one awaited.
+pub(super) async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asking = async {
+        loop {
+            if let Some(found) = ask().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let found = tokio::time::timeout(Duration::from_secs(60), asking).await;
+    found.expect("what is awaited comes")
 }
 
 pub(super) fn submit(id: &str, quantity: &str, price: &str) -> pb::SubmitOrderRequest {

@@ -2,14 +2,18 @@
 
 use crate::codec;
 use crate::codec::Record;
-use crate::core::{Command, Entry, Event, State, order_not_found, parse_order_id};
+use crate::core::{Command, Entry, Event, ExternalOrder, SessionOpened, State, order_not_found, parse_order_id};
 use crate::error;
 use crate::sender::Backlog;
-use domain::{AccountId, Symbol};
+use domain::{AccountId, Asset, Money, Symbol};
 use mesh::journal::JournalReader;
 use mesh::{Error, Result};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot};
+
+/// Orders that are over in the view of an account.
+const RECENT: usize = 20;
 
 pub(super) type ReplyTo = oneshot::Sender<Result<Reply>>;
 
@@ -24,18 +28,47 @@ pub(crate) struct Mail {
 pub enum Ask {
     /// Decide this.
     Decide(Command),
+    /// Decide these, one after the other, in one commit.
+    DecideEach(Vec<Command>),
     /// One order.
     Order(AccountId, String),
     /// A page of orders, newest first.
     Orders(OrderFilter),
     /// The halts in force.
     Halts,
-    /// Whether an account is open, and its orders that may live at the venue.
-    Live(AccountId),
+    /// An account as reconciliation needs it.
+    Account(AccountId),
+    /// The open sessions.
+    Sessions,
     /// The last sequence: every later batch reaches whoever subscribed before asking.
     Sequence,
     /// All of it: for comparing a shard with its journal.
     State,
+}
+
+impl Ask {
+    /// How many commands it counts for in a commit.
+    pub(super) fn commands(&self) -> usize {
+        match self {
+            Ask::DecideEach(commands) => commands.len(),
+            _ => 1,
+        }
+    }
+}
+
+/// An account as reconciliation needs it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AccountView {
+    /// Whether the venue's balances have been taken over.
+    pub opened: bool,
+    /// What it holds.
+    pub balances: BTreeMap<Asset, Money>,
+    /// Its live orders.
+    pub live: Vec<Entry>,
+    /// Its newest orders that are over, newest first.
+    pub closed: Vec<Entry>,
+    /// Orders of somebody else at the venue.
+    pub external: Vec<ExternalOrder>,
 }
 
 /// Which orders.
@@ -64,8 +97,12 @@ pub enum Reply {
     Orders(Vec<codec::OrderMessage>),
     /// Halts.
     Halts(Vec<codec::HaltMessage>),
-    /// Whether an account is open, and its live orders.
-    Live(bool, Vec<Entry>),
+    /// An answer a command.
+    Each(Vec<Result<Reply>>),
+    /// An account.
+    Account(Box<AccountView>),
+    /// Sessions.
+    Sessions(Vec<SessionOpened>),
     /// The last sequence.
     Sequence(u64),
     /// The whole state.
@@ -181,6 +218,14 @@ impl ShardHandle {
         self.ask(Ask::Decide(command)).await
     }
 
+    /// New orders, answered each by itself: refused as a whole when the shard or the venue has too much to do.
+    pub(crate) async fn submit_each(&self, commands: Vec<Command>) -> Result<Vec<Result<Reply>>> {
+        if self.backlog.len() >= self.max_backlog {
+            return Err(error::backlog_full());
+        }
+        each(self.ask(Ask::DecideEach(commands)).await?)
+    }
+
     /// A query, or a new order.
     ///
     /// # Errors
@@ -204,9 +249,18 @@ impl ShardHandle {
     /// # Errors
     /// As [`ShardHandle::submit`].
     pub async fn urgent(&self, command: Command) -> Result<Reply> {
+        self.urgently(Ask::Decide(command)).await
+    }
+
+    /// Commands that pass whatever waits, answered each by itself.
+    pub(crate) async fn urgent_each(&self, commands: Vec<Command>) -> Result<Vec<Result<Reply>>> {
+        each(self.urgently(Ask::DecideEach(commands)).await?)
+    }
+
+    async fn urgently(&self, ask: Ask) -> Result<Reply> {
         let (reply, answer) = oneshot::channel();
         let mail = Mail {
-            ask: Ask::Decide(command),
+            ask,
             reply: Some(reply),
         };
         self.urgent.send(mail).await.map_err(|_| error::stopped())?;
@@ -232,6 +286,13 @@ impl ShardHandle {
     }
 }
 
+fn each(reply: Reply) -> Result<Vec<Result<Reply>>> {
+    match reply {
+        Reply::Each(replies) => Ok(replies),
+        _ => Err(error::other_answer()),
+    }
+}
+
 pub(super) fn order_reply(state: &State, order: u64, encode: fn(&Entry) -> codec::OrderMessage) -> Result<Reply> {
     let entry = state.order(order);
     let entry = entry.ok_or_else(|| Error::not_found("ORDER_NOT_FOUND", "the order is over and no longer kept"))?;
@@ -241,7 +302,7 @@ pub(super) fn order_reply(state: &State, order: u64, encode: fn(&Entry) -> codec
 /// Answers from durable state.
 pub(super) fn query(state: &State, ask: &Ask) -> Result<Reply> {
     match ask {
-        Ask::Decide(_) => Ok(Reply::Done),
+        Ask::Decide(_) | Ask::DecideEach(_) => Ok(Reply::Done),
         Ask::Order(account, order_id) => {
             let entry = parse_order_id(order_id)
                 .filter(|(shard, _)| *shard == state.shard())
@@ -252,18 +313,41 @@ pub(super) fn query(state: &State, ask: &Ask) -> Result<Reply> {
         }
         Ask::Orders(filter) => Ok(Reply::Orders(page(state, filter))),
         Ask::Halts => Ok(Reply::Halts(state.halts().map(codec::halt_to_pb).collect())),
-        Ask::Live(account) => {
-            let account = state.account(account);
-            let live = account.into_iter().flat_map(|account| &account.live);
-            let live = live.filter_map(|order| state.order(*order));
-            let live = live
-                .filter(|entry| entry.order.status().is_at_venue())
-                .cloned()
-                .collect();
-            Ok(Reply::Live(account.is_some_and(|account| account.opened), live))
+        Ask::Account(account) => Ok(Reply::Account(Box::new(view(state, account)))),
+        Ask::Sessions => {
+            let sessions = state.accounts().flat_map(|(_, account)| account.sessions.values());
+            Ok(Reply::Sessions(sessions.cloned().collect()))
         }
         Ask::Sequence => Ok(Reply::Sequence(state.sequence())),
         Ask::State => Ok(Reply::State(Box::new(state.clone()))),
+    }
+}
+
+fn view(state: &State, account: &AccountId) -> AccountView {
+    let Some(account) = state.account(account) else {
+        return AccountView::default();
+    };
+    let entries = |orders: &mut dyn Iterator<Item = &u64>| -> Vec<Entry> {
+        orders.filter_map(|order| state.order(*order)).cloned().collect()
+    };
+    // What is held here is not the venue's to know.
+    let is_at_venue = |order: &u64| {
+        state
+            .order(*order)
+            .is_some_and(|entry| entry.order.status().is_at_venue())
+    };
+    let mut closed = account
+        .orders
+        .iter()
+        .rev()
+        .filter(|order| !account.live.contains(order))
+        .take(RECENT);
+    AccountView {
+        opened: account.opened,
+        balances: account.balances.clone(),
+        live: entries(&mut account.live.iter().filter(|order| is_at_venue(order))),
+        closed: entries(&mut closed),
+        external: account.external.values().cloned().collect(),
     }
 }
 

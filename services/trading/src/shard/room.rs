@@ -15,13 +15,20 @@ pub(super) fn needed(command: &Command) -> u64 {
         // At most three orders; an order and the cancel of the one whose place it takes.
         Command::Group(_) => 3 * ORDER_BYTES,
         Command::Replace(_) => 2 * ORDER_BYTES,
+        // Whoever opens a session is about to trade.
+        Command::OpenSession(_) => ORDER_BYTES,
         Command::Cancel(_)
         | Command::CancelAll(_)
         | Command::Tick
         | Command::Halt(_)
+        | Command::AdoptHalt(_)
         | Command::Resume(_)
         | Command::Report(_)
         | Command::Balances(_)
+        | Command::Adjust(_)
+        | Command::External(_)
+        | Command::StillOpen(_)
+        | Command::CloseSession(_)
         | Command::Ready(..)
         | Command::DecisionsLost(_) => 0,
     }

@@ -195,6 +195,7 @@ async fn patient_rig(mailbox: usize, max_backlog: usize, news_patience: Duration
         clock,
         venue: venue.clone(),
         sender,
+        alerts: Alerts::new(10),
         batch: 64,
         news_patience,
     };
@@ -348,7 +349,7 @@ async fn overload_is_refused_and_cancels_pass_it() {
         let handle = rig.handle.clone();
         let all = crate::core::CancelAll {
             account: account(),
-            symbol: None,
+            which: crate::core::OrderMatch::default(),
             request_id: String::new(),
         };
         async move { handle.urgent(Command::CancelAll(all)).await }

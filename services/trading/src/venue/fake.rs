@@ -1,9 +1,11 @@
 //! A venue in memory for tests: it does what its script says, and otherwise rests orders until told to fill them.
 
-use super::{Placement, Subject, UserData, Venue, VenueError, VenueOrder};
-use crate::core::{Trade, VenueState, VenueStatus};
+use super::{Holding, OpenOrder, Pace, Placement, Subject, UserData, Venue, VenueError, VenueOrder};
+use crate::core::{ListedTerms, Trade, VenueState, VenueStatus};
 use async_trait::async_trait;
-use domain::{AccountId, Asset, Liquidity, Money, Price, Quantity, Timestamp, TradeId, Venue as VenueName};
+use domain::{
+    AccountId, Asset, Liquidity, Money, Price, Quantity, Side, Symbol, Timestamp, TradeId, Venue as VenueName,
+};
 use mesh::time::Clock;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
@@ -34,8 +36,21 @@ struct Inner {
     placed: Vec<Placement>,
     cancelled: Vec<String>,
     failing_queries: usize,
+    /// What the account holds beside the usual, by account and asset.
+    extra: BTreeMap<(AccountId, String), Money>,
+    failing_looks: usize,
+    looks: Vec<Look>,
     /// Whether the stream keeps silent.
     is_mute: bool,
+}
+
+/// A look at an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// At what it holds.
+    Balances(AccountId, Pace),
+    /// At its open orders.
+    OpenOrders(AccountId, Option<Symbol>, Pace),
 }
 
 /// The fake.
@@ -73,11 +88,40 @@ impl FakeVenue {
         inner.place_fates.clear();
         inner.cancel_fates.clear();
         inner.failing_queries = 0;
+        inner.failing_looks = 0;
     }
 
     /// So many queries fail before the next one is answered.
     pub(crate) fn fail_queries(&self, times: usize) {
         self.inner.lock().failing_queries = times;
+    }
+
+    /// So many looks at accounts fail before the next one is answered.
+    pub(crate) fn fail_looks(&self, times: usize) {
+        self.inner.lock().failing_looks = times;
+    }
+
+    /// The looks that were answered or failed, in order.
+    pub(crate) fn looks(&self) -> Vec<Look> {
+        self.inner.lock().looks.clone()
+    }
+
+    /// The account holds so much of an asset beside what the fake makes up.
+    pub(crate) fn hold(&self, account: &str, asset: &str, extra: &str) {
+        let key = (AccountId::parse(account).unwrap(), asset.to_owned());
+        self.inner.lock().extra.insert(key, extra.parse().unwrap());
+    }
+
+    /// Ends an order without telling anybody.
+    pub(crate) fn end(&self, venue_id: &str, status: VenueStatus) {
+        let mut inner = self.inner.lock();
+        let (_, _, state) = inner.orders.get_mut(venue_id).expect("the order is there");
+        state.status = status;
+    }
+
+    /// Forgets an order, as if it had never been.
+    pub(crate) fn forget(&self, venue_id: &str) {
+        self.inner.lock().orders.remove(venue_id);
     }
 
     /// Keeps the stream silent.
@@ -176,6 +220,55 @@ pub(crate) fn trade(id: u64, price: &str, quantity: &str) -> Trade {
 }
 
 impl Inner {
+    fn look(&mut self, look: Look) -> Result<(), VenueError> {
+        self.looks.push(look);
+        if self.failing_looks > 0 {
+            self.failing_looks -= 1;
+            return Err(lost());
+        }
+        Ok(())
+    }
+
+    /// The asset that an order locks, and how much.
+    fn lock_of(placement: &Placement, state: &VenueState) -> (Asset, Money) {
+        let symbol = placement.symbol.as_str();
+        let base = symbol.strip_suffix("USDT").unwrap_or(symbol);
+        let left = placement.quantity.checked_sub(state.executed).unwrap();
+        match placement.side {
+            Side::Buy => (Asset::parse("USDT").unwrap(), placement.price.notional(left).unwrap()),
+            Side::Sell => (Asset::parse(base).unwrap(), left.amount()),
+        }
+    }
+
+    /// What the fills of an account's orders have changed, an asset.
+    fn traded(&self, account: &AccountId) -> BTreeMap<Asset, Money> {
+        let mut changes: BTreeMap<Asset, Money> = BTreeMap::new();
+        let mut add = |asset: Asset, change: Money| {
+            let sum = changes.entry(asset).or_default();
+            *sum = sum.checked_add(change).unwrap();
+        };
+        for (_, placement, state) in self.orders.values().filter(|(owner, _, _)| owner == account) {
+            let symbol = placement.symbol.as_str();
+            let base = Asset::parse(symbol.strip_suffix("USDT").unwrap_or(symbol)).unwrap();
+            let quote = Asset::parse("USDT").unwrap();
+            for trade in &state.trades {
+                let (amount, notional) = (trade.quantity.amount(), trade.price.notional(trade.quantity).unwrap());
+                match placement.side {
+                    Side::Buy => {
+                        add(base.clone(), amount);
+                        add(quote.clone(), notional.negated());
+                    }
+                    Side::Sell => {
+                        add(base.clone(), amount.negated());
+                        add(quote.clone(), notional);
+                    }
+                }
+                add(trade.fee_asset.clone(), trade.fee.negated());
+            }
+        }
+        changes
+    }
+
     fn take(&mut self, placement: Placement) -> VenueState {
         self.next_order += 1;
         let state = VenueState {
@@ -274,25 +367,69 @@ impl Venue for FakeVenue {
         Ok(found.map(|(_, _, state)| state.trades.clone()).unwrap_or_default())
     }
 
-    async fn open_orders(&self, account: &AccountId) -> Result<Vec<VenueOrder>, VenueError> {
-        let inner = self.inner.lock();
+    async fn open_orders(
+        &self,
+        account: &AccountId,
+        symbol: Option<&Symbol>,
+        pace: Pace,
+    ) -> Result<Vec<OpenOrder>, VenueError> {
+        let mut inner = self.inner.lock();
+        inner.look(Look::OpenOrders(account.clone(), symbol.cloned(), pace))?;
+        let is_asked = |owner: &AccountId, placement: &Placement, state: &VenueState| {
+            owner == account
+                && state.status == VenueStatus::Live
+                && symbol.is_none_or(|symbol| *symbol == placement.symbol)
+        };
         let open = inner
             .orders
             .iter()
-            .filter(|(_, (owner, _, state))| owner == account && state.status == VenueStatus::Live)
-            .map(|(venue_id, (_, _, state))| VenueOrder {
-                venue_id: venue_id.clone(),
-                state: VenueState {
-                    trades: Vec::new(),
-                    ..state.clone()
+            .filter(|(_, (owner, placement, state))| is_asked(owner, placement, state))
+            .map(|(venue_id, (_, placement, state))| OpenOrder {
+                order: VenueOrder {
+                    venue_id: venue_id.clone(),
+                    state: VenueState {
+                        trades: Vec::new(),
+                        ..state.clone()
+                    },
+                },
+                terms: ListedTerms {
+                    symbol: placement.symbol.clone(),
+                    side: placement.side,
+                    price: Some(placement.price),
+                    quantity: placement.quantity,
                 },
             });
         Ok(open.collect())
     }
 
-    async fn balances(&self, _: &AccountId) -> Result<Vec<(Asset, Money)>, VenueError> {
-        let balance = |asset: &str, total: &str| (Asset::parse(asset).unwrap(), total.parse::<Money>().unwrap());
-        Ok(vec![balance("USDT", "1000000"), balance("BTC", "10")])
+    async fn balances(&self, account: &AccountId, pace: Pace) -> Result<Vec<Holding>, VenueError> {
+        let mut inner = self.inner.lock();
+        inner.look(Look::Balances(account.clone(), pace))?;
+        let mut totals = inner.traded(account);
+        let extra = inner.extra.iter().filter(|((owner, _), _)| owner == account);
+        let usual = [("USDT", "1000000"), ("BTC", "10")];
+        let usual = usual.map(|(asset, total)| (asset.to_owned(), total.parse::<Money>().unwrap()));
+        for (asset, change) in extra.map(|((_, asset), change)| (asset.clone(), *change)).chain(usual) {
+            let total = totals.entry(Asset::parse(&asset).unwrap()).or_default();
+            *total = total.checked_add(change).unwrap();
+        }
+        let open = inner
+            .orders
+            .values()
+            .filter(|(owner, _, state)| owner == account && state.status == VenueStatus::Live);
+        let locks: Vec<(Asset, Money)> = open
+            .map(|(_, placement, state)| Inner::lock_of(placement, state))
+            .collect();
+        let locked = |asset: &Asset| {
+            let own = locks.iter().filter(|(locked, _)| locked == asset);
+            own.fold(Money::ZERO, |sum, (_, amount)| sum.checked_add(*amount).unwrap())
+        };
+        let holdings = totals.into_iter().map(|(asset, total)| Holding {
+            locked: locked(&asset),
+            asset,
+            total,
+        });
+        Ok(holdings.collect())
     }
 
     async fn follow(&self, accounts: Vec<AccountId>, sink: mpsc::Sender<UserData>) {

@@ -215,6 +215,7 @@ fn halts_stop_orders_and_let_cancels_pass() {
         (HaltScope::Global, ""),
         (HaltScope::Account, "one"),
         (HaltScope::Symbol, "BTCUSDT"),
+        (HaltScope::Venue, "fake"),
     ] {
         let mut desk = Desk::new();
         let order = desk.accepted(Side::Buy, "1", "100");
@@ -223,6 +224,7 @@ fn halts_stop_orders_and_let_cancels_pass() {
             target: target.into(),
             reason: "drill".into(),
             subject: "ada".into(),
+            cancel_orders: false,
         };
         let Answer::Halt(first) = desk.tell(Command::Halt(halt.clone())) else {
             panic!()
@@ -258,6 +260,7 @@ fn halts_stop_orders_and_let_cancels_pass() {
         target: "ETHUSDT".into(),
         reason: "drill".into(),
         subject: "ada".into(),
+        cancel_orders: false,
     };
     desk.tell(Command::Halt(halt));
     desk.accepted(Side::Buy, "1", "100");

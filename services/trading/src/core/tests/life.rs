@@ -201,7 +201,10 @@ fn cancel_all_takes_the_live_orders_of_a_symbol() {
         let symbol = symbol.map(|symbol| Symbol::parse(symbol).unwrap());
         Command::CancelAll(CancelAll {
             account: account(name),
-            symbol,
+            which: OrderMatch {
+                symbol,
+                ..OrderMatch::default()
+            },
             request_id: String::new(),
         })
     };

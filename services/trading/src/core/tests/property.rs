@@ -112,7 +112,7 @@ fn perform(desk: &mut Desk, orders: &mut Vec<u64>, step: Step) {
         Step::CancelAll => {
             desk.tell(Command::CancelAll(CancelAll {
                 account: account("one"),
-                symbol: None,
+                which: OrderMatch::default(),
                 request_id: String::new(),
             }));
         }
@@ -159,6 +159,7 @@ fn perform(desk: &mut Desk, orders: &mut Vec<u64>, step: Step) {
                     target,
                     reason: "drill".into(),
                     subject,
+                    cancel_orders: false,
                 }),
                 false => Command::Resume(LiftHalt { scope, target, subject }),
             });

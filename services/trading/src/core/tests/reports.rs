@@ -228,7 +228,7 @@ fn a_lost_cancel_is_sent_again_a_few_times() {
     desk.news(order, News::State(state_of(Live, "0", &[])));
     let all = CancelAll {
         account: account("one"),
-        symbol: None,
+        which: OrderMatch::default(),
         request_id: String::new(),
     };
     desk.tell(Command::CancelAll(all.clone()));
