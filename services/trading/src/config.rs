@@ -166,7 +166,7 @@ impl Config {
     /// # Errors
     /// `INVALID / CONFIG_VALUE`, naming the key.
     pub fn validate(&self) -> Result<()> {
-        let bounds: [(&str, u64, u64, u64); 25] = [
+        let bounds: &[(&str, u64, u64, u64)] = &[
             ("shards", u64::from(self.shards), 1, 32),
             ("recv_window_ms", u64::from(self.recv_window_ms), 1, 60_000),
             ("processing_bound_ms", u64::from(self.processing_bound_ms), 1, 600_000),
@@ -209,7 +209,7 @@ impl Config {
                 9_999,
             ),
         ];
-        for (key, value, least, most) in bounds {
+        for &(key, value, least, most) in bounds {
             if !(least..=most).contains(&value) {
                 return Err(bad(key, format!("{value} is not within {least} to {most}")));
             }

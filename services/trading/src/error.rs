@@ -85,6 +85,11 @@ pub(crate) fn other_answer() -> Error {
     Error::internal("SHARD_ANSWER", "the shard answered another question")
 }
 
+/// The journals are not replayed yet: halts are taken, and nothing else.
+pub(crate) fn replaying() -> Error {
+    Error::unavailable("REPLAYING", "the journals are still being replayed").retry_after(RETRY_AFTER)
+}
+
 /// The shard has ended, or is ending.
 pub(crate) fn stopped() -> Error {
     Error::unavailable("SHARD_STOPPED", "the shard of this account is not running").retry_after(RETRY_AFTER)

@@ -10,6 +10,7 @@ mod streams;
 use crate::alerts::Alerts;
 use crate::codec;
 use crate::core::{Cancel, CancelAll, Command, ExternalOrder, HaltScope, LiftHalt, SetHalt};
+use crate::early::Early;
 use crate::error::other_answer;
 use crate::metrics;
 use crate::sessions::Sessions;
@@ -23,7 +24,7 @@ use mesh::pb::trading::trading_service_server::{TradingService, TradingServiceSe
 use mesh::time::Clock;
 use mesh::{Error, page};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tonic::codegen::BoxStream;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
@@ -34,16 +35,24 @@ const PAGE: i32 = 100;
 /// The RPCs of the order path. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Rpcs {
-    /// By number.
-    pub(crate) shards: Arc<Vec<ShardHandle>>,
+    /// What there is once the journals are replayed.
+    pub(crate) open: Arc<OnceLock<Open>>,
+    /// Takes halts before that.
+    pub(crate) early: Arc<Early>,
     /// Which account is on which.
     pub(crate) accounts: Arc<BTreeMap<AccountId, u32>>,
     pub(crate) venue: Venue,
     pub(crate) clock: Clock,
     pub(crate) alerts: Alerts,
-    pub(crate) sessions: Sessions,
     /// One change of a halt at a time: two that cross would leave shards of different minds.
     pub(crate) halting: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// What there is once the journals are replayed.
+pub(crate) struct Open {
+    /// By number.
+    pub(crate) shards: Arc<Vec<ShardHandle>>,
+    pub(crate) sessions: Sessions,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -54,6 +63,10 @@ impl Rpcs {
         Routes::new(TradingServiceServer::new(guard::trading_service(self)))
     }
 
+    fn open(&self) -> mesh::Result<&Open> {
+        self.open.get().ok_or_else(crate::error::replaying)
+    }
+
     /// The account that a request names, with its shard.
     fn account(&self, text: &str) -> mesh::Result<(AccountId, &ShardHandle)> {
         let account: AccountId = parse("account_id", text)?;
@@ -62,13 +75,14 @@ impl Rpcs {
     }
 
     fn shard_of(&self, account: &AccountId) -> mesh::Result<&ShardHandle> {
-        self.accounts
-            .get(account)
-            .and_then(|shard| self.shards.get(*shard as usize))
-            .ok_or_else(|| {
-                Error::not_found("ACCOUNT_NOT_FOUND", format!("no account {account} trades here"))
-                    .with("account_id", account)
-            })
+        let shard = self.known(account)?;
+        let shards = &self.open()?.shards;
+        shards.get(shard as usize).ok_or_else(|| unknown(account))
+    }
+
+    /// The number of an account's shard.
+    fn known(&self, account: &AccountId) -> mesh::Result<u32> {
+        self.accounts.get(account).copied().ok_or_else(|| unknown(account))
     }
 
     /// The shards that a halt concerns: an account's own, else all.
@@ -76,10 +90,14 @@ impl Rpcs {
         match scope {
             HaltScope::Account => Ok(vec![self.shard_of(&parse("target", target)?)?]),
             HaltScope::Global | HaltScope::Venue | HaltScope::Symbol | HaltScope::Strategy => {
-                Ok(self.shards.iter().collect())
+                Ok(self.open()?.shards.iter().collect())
             }
         }
     }
+}
+
+fn unknown(account: &AccountId) -> Error {
+    Error::not_found("ACCOUNT_NOT_FOUND", format!("no account {account} trades here")).with("account_id", account)
 }
 
 fn subject<T>(request: &Request<T>) -> String {
@@ -309,7 +327,7 @@ impl TradingService for Rpcs {
 
     async fn list_halts(&self, _: Request<pb::ListHaltsRequest>) -> Answer<pb::ListHaltsResponse> {
         let mut halts = BTreeMap::new();
-        for shard in self.shards.iter() {
+        for shard in self.open()?.shards.iter() {
             let Reply::Halts(found) = shard.ask(Ask::Halts).await? else {
                 return Err(other_answer().into());
             };
@@ -370,7 +388,7 @@ impl TradingService for Rpcs {
     }
 
     async fn list_shards(&self, _: Request<pb::ListShardsRequest>) -> Answer<pb::ListShardsResponse> {
-        let shards = self.shards.iter().map(|shard| pb::Shard {
+        let shards = self.open()?.shards.iter().map(|shard| pb::Shard {
             shard: shard.shard() as i32,
             last_sequence: *shard.reader().durable().borrow() as i64,
             journal_id: shard.journal_id(),
@@ -385,9 +403,10 @@ impl TradingService for Rpcs {
         request: Request<pb::StreamShardEventsRequest>,
     ) -> Answer<BoxStream<pb::StreamShardEventsResponse>> {
         let request = request.into_inner();
+        let shards = &self.open()?.shards;
         let shard = usize::try_from(request.shard)
             .ok()
-            .and_then(|number| self.shards.get(number));
+            .and_then(|number| shards.get(number));
         let shard = shard.ok_or_else(|| {
             Error::not_found("SHARD_NOT_FOUND", format!("there is no shard {}", request.shard))
                 .with("shard", request.shard)

@@ -11,6 +11,7 @@ mod clients;
 pub mod codec;
 pub mod config;
 pub mod core;
+mod early;
 mod error;
 mod grpc;
 mod metrics;

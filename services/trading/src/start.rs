@@ -5,8 +5,9 @@ use crate::alerts::Alerts;
 use crate::binance::{Binance, keys};
 use crate::clients::MarketFollower;
 use crate::config::Config;
-use crate::core::{Command, Decider, Halt, HaltScope, Market, State, VenueIds};
-use crate::grpc::Rpcs;
+use crate::core::{Command, Decider, Halt, HaltScope, Market, SetHalt, State, VenueIds};
+use crate::early::Early;
+use crate::grpc::{Open, Rpcs};
 use crate::reconcile::{Home, Reconciler, Times};
 use crate::sender::{Backlog, Bounds, Sender};
 use crate::sessions::Sessions;
@@ -51,6 +52,17 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service> {
 /// # Errors
 /// As [`build`].
 pub async fn build_on(config: Config, deps: Deps, venue: Arc<dyn Venue>, accounts: Vec<AccountId>) -> Result<Service> {
+    build_when(config, deps, venue, accounts, std::future::ready(())).await
+}
+
+/// As [`build_on`], and the replay of the journals begins when it may.
+pub(crate) async fn build_when(
+    config: Config,
+    deps: Deps,
+    venue: Arc<dyn Venue>,
+    accounts: Vec<AccountId>,
+    may_replay: impl Future<Output = ()> + Send + 'static,
+) -> Result<Service> {
     config.validate()?;
     keep_shards(&deps.data_dir, config.shards)?;
     let ground = Ground {
@@ -61,52 +73,120 @@ pub async fn build_on(config: Config, deps: Deps, venue: Arc<dyn Venue>, account
         shutdown: deps.shutdown.clone(),
         alerts: Alerts::new(config.alerts_kept),
     };
-    let mut halts = Vec::new();
-    let mut shards = Vec::new();
-    let mut homes = BTreeMap::new();
-    let mut of_account = BTreeMap::new();
+    let mut journals = Vec::new();
     for number in 0..config.shards {
-        let own: Vec<AccountId> = accounts
-            .iter()
-            .filter(|account| shard_of(account, config.shards) == number)
-            .cloned()
-            .collect();
         let folder = deps.data_dir.join(format!("shard-{number}"));
         let options = FileJournalOptions {
             chance: deps.chance.clone(),
             reserve_bytes: config.journal_reserve_bytes,
             ..FileJournalOptions::default()
         };
-        let empty = State::new(number, config.kept());
-        let (journal, state) = blocking(move || open(&folder, options, empty)).await?;
+        let journal = blocking(move || open(&folder, options)).await?;
         verify_history(&deps, number, &journal);
-        halts.extend(state.halts().cloned());
-        let home = start_shard(&config, &ground, &own, Box::new(journal), state)?;
-        shards.push(home.shard.clone());
-        for account in own {
-            of_account.insert(account.clone(), number);
-            homes.insert(account, home.clone());
-        }
+        journals.push(journal);
     }
-    spread(&shards, halts).await?;
-    follow_market(&config, &deps, Arc::clone(&ground.market));
-    reconcile(&config, &ground, homes, deps.readiness.guard("reconciliation"));
-    let (shards, accounts) = (Arc::new(shards), Arc::new(of_account));
-    let rpcs = Rpcs {
-        sessions: Sessions::start(
-            Arc::clone(&shards),
-            Arc::clone(&accounts),
-            deps.clock.clone(),
-            &deps.shutdown,
-        ),
-        shards,
+    let of_account = accounts
+        .iter()
+        .map(|account| (account.clone(), shard_of(account, config.shards)));
+    let of_account: Arc<BTreeMap<AccountId, u32>> = Arc::new(of_account.collect());
+    let times = (deps.clock.clone(), deps.chance.clone());
+    let early = Arc::new(Early::begin(
+        &deps.data_dir,
+        Arc::clone(&ground.venue),
         accounts,
+        times,
+    )?);
+    let rpcs = Rpcs {
+        open: Arc::default(),
+        early,
+        accounts: of_account,
         venue: ground.venue.name().clone(),
         clock: deps.clock.clone(),
         alerts: ground.alerts.clone(),
         halting: Arc::default(),
     };
+    follow_market(&config, &deps, Arc::clone(&ground.market));
+    let opening = Opening {
+        config,
+        ground,
+        rpcs: rpcs.clone(),
+        guards: (deps.readiness.guard("replay"), deps.readiness.guard("reconciliation")),
+    };
+    let stop = deps.shutdown.token();
+    deps.shutdown.spawn("replay", async move {
+        let replaying = async {
+            may_replay.await;
+            opening.replay(journals).await
+        };
+        tokio::select! { biased; () = stop.cancelled() => Ok(()), ended = replaying => ended }
+    });
     Ok(Service::new(NAME, rpcs.routes()))
+}
+
+/// From open journals to shards that everybody may use.
+struct Opening {
+    config: Config,
+    ground: Ground,
+    rpcs: Rpcs,
+    /// Held until the journals are replayed, and until the accounts are in step.
+    guards: (ReadinessGuard, ReadinessGuard),
+}
+
+impl Opening {
+    async fn replay(self, journals: Vec<FileJournal>) -> Result<()> {
+        let (config, ground) = (&self.config, &self.ground);
+        let mut halts = Vec::new();
+        let mut shards = Vec::new();
+        let mut homes = BTreeMap::new();
+        for (number, journal) in (0..).zip(journals) {
+            let empty = State::new(number, config.kept());
+            let restored = blocking(move || {
+                let state = restore(&journal, empty)?;
+                Ok((journal, state))
+            });
+            let (journal, state) = restored.await?;
+            halts.extend(state.halts().cloned());
+            let accounts = self.rpcs.accounts.iter().filter(|(_, shard)| **shard == number);
+            let own: Vec<AccountId> = accounts.map(|(account, _)| account.clone()).collect();
+            let home = start_shard(config, ground, &own, Box::new(journal), state)?;
+            shards.push(home.shard.clone());
+            homes.extend(own.into_iter().map(|account| (account, home.clone())));
+        }
+        spread(&shards, halts).await?;
+        let shards = Arc::new(shards);
+        let rpcs = &self.rpcs;
+        let closing = rpcs.early.closing().await;
+        for halt in &closing.halts {
+            journal_halt(rpcs, &shards, halt).await?;
+        }
+        let sessions = Sessions::start(
+            Arc::clone(&shards),
+            Arc::clone(&rpcs.accounts),
+            ground.clock.clone(),
+            &ground.shutdown,
+        );
+        // Nobody else sets it.
+        let _ = rpcs.open.set(Open { shards, sessions });
+        closing.done()?;
+        let (replayed, in_step) = self.guards;
+        drop(replayed);
+        reconcile(config, ground, homes, in_step);
+        Ok(())
+    }
+}
+
+/// Journals a halt that was taken before, at every shard that it concerns.
+async fn journal_halt(rpcs: &Rpcs, shards: &[ShardHandle], halt: &SetHalt) -> Result<()> {
+    let is_concerned = |number: u32| match halt.scope {
+        HaltScope::Account => rpcs.accounts.get(halt.target.as_str()) == Some(&number),
+        _ => true,
+    };
+    for (number, shard) in (0..).zip(shards) {
+        if is_concerned(number) {
+            shard.urgent(Command::Halt(halt.clone())).await?;
+        }
+    }
+    Ok(())
 }
 
 /// What shards stand on beside their journals. Handed in, so that a simulation hands in its own.
@@ -242,13 +322,12 @@ pub fn restore(journal: &dyn Journal, empty: State) -> Result<State> {
     Ok(state)
 }
 
-fn open(folder: &Path, options: FileJournalOptions, empty: State) -> Result<(FileJournal, State)> {
+fn open(folder: &Path, options: FileJournalOptions) -> Result<FileJournal> {
     let (journal, recovery) = FileJournal::open(folder, options)?;
     if recovery.cut_bytes > 0 {
         crate::metrics::alert("JOURNAL_CUT");
     }
-    let state = restore(&journal, empty)?;
-    Ok((journal, state))
+    Ok(journal)
 }
 
 /// Verifies what the opening of a journal did not read, beside the work.

@@ -1,11 +1,12 @@
 //! Halts over all shards: whole or, if the process ends in between, whole again when it starts.
 
 use super::Rpcs;
-use crate::codec::HaltMessage;
-use crate::core::{CancelAll, Command, HaltScope, LiftHalt, OrderMatch, SetHalt};
+use super::fields::parse;
+use crate::codec::{HaltMessage, halt_to_pb};
+use crate::core::{CancelAll, Command, Halt, HaltScope, LiftHalt, OrderMatch, SetHalt};
 use crate::error::other_answer;
 use crate::shard::Reply;
-use domain::AccountId;
+use domain::{AccountId, Timestamp};
 use mesh::{Error, Result};
 
 /// Sets a halt at every shard that it concerns, then cancels what it covers, if asked to. Returns the halt, and how many
@@ -13,6 +14,11 @@ use mesh::{Error, Result};
 pub(super) async fn set(rpcs: &Rpcs, halt: SetHalt) -> Result<(Option<HaltMessage>, usize)> {
     let rpcs = rpcs.clone();
     whole(async move {
+        if rpcs.open.get().is_none()
+            && let Some(cancelling) = early(&rpcs, &halt).await?
+        {
+            return Ok((Some(halt_to_pb(&as_kept(&rpcs, halt))), cancelling));
+        }
         let _turn = rpcs.halting.lock().await;
         let mut answer = None;
         for shard in rpcs.halted_shards(halt.scope, &halt.target)? {
@@ -42,6 +48,25 @@ pub(super) async fn lift(rpcs: &Rpcs, lift: LiftHalt) -> Result<()> {
         Ok(())
     })
     .await
+}
+
+/// Before the journals are replayed: none when they are by now.
+async fn early(rpcs: &Rpcs, halt: &SetHalt) -> Result<Option<usize>> {
+    if halt.scope == HaltScope::Account {
+        rpcs.known(&parse("target", &halt.target)?)?;
+    }
+    rpcs.early.halt(halt).await
+}
+
+fn as_kept(rpcs: &Rpcs, halt: SetHalt) -> Halt {
+    Halt {
+        scope: halt.scope,
+        target: halt.target,
+        reason: halt.reason,
+        subject: halt.subject,
+        time: Timestamp::from_micros(rpcs.clock.now_micros()),
+        cancel_orders: halt.cancel_orders,
+    }
 }
 
 /// An account at a time, so that no decision is larger than one account's orders.

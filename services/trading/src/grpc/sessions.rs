@@ -23,7 +23,7 @@ pub(super) async fn open(rpcs: &Rpcs, request: pb::OpenSessionRequest) -> Result
         grace_micros: fields::grace_micros(request.grace_ms)?,
         covers: fields::order_match(&request.symbol, &request.strategy)?,
     };
-    let held = rpcs.sessions.hold(shard, opened).await?;
+    let held = rpcs.open()?.sessions.hold(shard, opened).await?;
     let (over, clock) = (held.over.clone(), rpcs.clock.clone());
     let beats = IntervalStream::new(tokio::time::interval(BEAT)).map(move |_| {
         // Dropped with the stream, and the session with it.
@@ -40,6 +40,6 @@ pub(super) async fn open(rpcs: &Rpcs, request: pb::OpenSessionRequest) -> Result
 pub(super) async fn close(rpcs: &Rpcs, request: pb::CloseSessionRequest) -> Result<pb::CloseSessionResponse> {
     let (account, shard) = rpcs.account(&request.account_id)?;
     let session = fields::session_id(&request.session_id)?;
-    rpcs.sessions.close(shard, account, session).await?;
+    rpcs.open()?.sessions.close(shard, account, session).await?;
     Ok(pb::CloseSessionResponse {})
 }

@@ -1,6 +1,7 @@
 //! The whole service in one process: real journals and RPCs, a venue and market data in memory.
 
 mod batch;
+mod early;
 mod halts;
 mod held;
 mod life;

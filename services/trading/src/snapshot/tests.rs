@@ -17,6 +17,7 @@ fn halted() -> State {
         reason: "drill".to_owned(),
         subject: "ada".to_owned(),
         time: Timestamp::from_micros(7),
+        cancel_orders: false,
     };
     state
         .apply(1, Timestamp::from_micros(7), &Event::HaltSet(halt))

@@ -262,6 +262,7 @@ fn nothing_goes_on_what_is_not_trusted() {
                     target: "one".into(),
                     reason: "drill".into(),
                     subject: "ada".into(),
+                    cancel_orders: false,
                 }));
             },
             |desk| {
@@ -350,6 +351,7 @@ fn a_trigger_that_fired_is_not_lost_before_the_venue() {
         target: String::new(),
         reason: "drill".into(),
         subject: "ada".into(),
+        cancel_orders: false,
     };
     desk.tell(Command::Halt(halt));
     desk.news(order, News::Absent("SEND_WINDOW_PASSED"));
@@ -393,7 +395,7 @@ fn a_held_order_is_cancelled_at_once() {
     let order = desk.held(Side::Sell, "2", "", stop("80"));
     let all = CancelAll {
         account: account("one"),
-        symbol: None,
+        which: OrderMatch::default(),
         request_id: String::new(),
     };
     assert_eq!(desk.tell(Command::CancelAll(all)), Answer::Orders(vec![order]));

@@ -29,7 +29,7 @@ async fn a_full_disk_refuses_new_orders_and_nothing_else() {
     assert_eq!(again, first, "a repeated key writes nothing");
     let all = CancelAll {
         account: account(),
-        symbol: None,
+        which: crate::core::OrderMatch::default(),
         request_id: String::new(),
     };
     assert!(matches!(
@@ -41,6 +41,7 @@ async fn a_full_disk_refuses_new_orders_and_nothing_else() {
         target: "ETHUSDT".to_owned(),
         reason: "drill".to_owned(),
         subject: "ada".to_owned(),
+        cancel_orders: false,
     };
     assert!(matches!(
         rig.handle.urgent(Command::Halt(halt)).await.unwrap(),
@@ -84,6 +85,7 @@ async fn halt(journal: &mut FileJournal) {
         reason: "drill".to_owned(),
         subject: "ada".to_owned(),
         time,
+        cancel_orders: false,
     };
     let record = codec::Record {
         sequence,
