@@ -1,7 +1,7 @@
 //! Several orders or cancels of one account in one call: each entry is decided and answered by itself, in order, and all of
 //! them are durable by one commit, since they reach the account's shard as one letter.
 
-use super::fields::{self, invalid, parse, text};
+use super::fields::{invalid, parse, text};
 use super::{Rpcs, order};
 use crate::codec::entry_result;
 use crate::core::{Cancel, Command};

@@ -12,8 +12,6 @@ use mesh::error::Kind;
 fn busy() -> Config {
     Config {
         reconcile_interval_ms: 5,
-        recv_window_ms: 20,
-        processing_bound_ms: 20,
         ..config()
     }
 }
