@@ -160,6 +160,14 @@ impl Drop for Platform {
 /// # Panics
 /// When it does not end in time.
 pub fn run(command: &mut Command) -> (Option<i32>, String, String) {
+    run_within(PATIENCE, command)
+}
+
+/// The same for a program that may take longer.
+///
+/// # Panics
+/// When it does not end in time.
+pub fn run_within(patience: Duration, command: &mut Command) -> (Option<i32>, String, String) {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -168,7 +176,7 @@ pub fn run(command: &mut Command) -> (Option<i32>, String, String) {
         .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
     let out = collect(child.stdout.take().expect("stdout is piped"));
     let err = collect(child.stderr.take().expect("stderr is piped"));
-    let status = wait(&mut child);
+    let status = wait_within(patience, &mut child);
     // The readers end with the pipes; they end with the process.
     let text = |log: std::sync::Arc<std::sync::Mutex<String>>| {
         let begun = Instant::now();
@@ -213,14 +221,18 @@ fn signal(id: u32, name: &str) {
 }
 
 fn wait(child: &mut Child) -> ExitStatus {
+    wait_within(PATIENCE, child)
+}
+
+fn wait_within(patience: Duration, child: &mut Child) -> ExitStatus {
     let begun = Instant::now();
     loop {
         if let Some(status) = child.try_wait().expect("a child can be waited for") {
             return status;
         }
-        if begun.elapsed() > PATIENCE {
+        if begun.elapsed() > patience {
             child.kill().expect("it can be killed");
-            panic!("the process did not end within {PATIENCE:?}");
+            panic!("the process did not end within {patience:?}");
         }
         std::thread::sleep(Duration::from_millis(5));
     }

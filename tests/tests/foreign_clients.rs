@@ -7,11 +7,15 @@
 )]
 
 use mesh_tests::client::Rest;
-use mesh_tests::process::{Platform, folder, run, tool};
+use mesh_tests::process::{Platform, folder, run, run_within, tool};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 const SYMBOLS: [&str; 2] = ["--set", "exchange.symbols=12"];
+
+/// How long one run of schemathesis may take: half a minute on two quiet cores.
+const SCHEMATHESIS: Duration = Duration::from_secs(300);
 
 /// grpcurl, from `.tools/bin` or the PATH.
 fn grpcurl() -> Option<PathBuf> {
@@ -128,17 +132,20 @@ async fn the_openapi_page_is_valid_and_schemathesis_finds_nothing() {
 
     let check = |token: String, paths: [&str; 2], examples: &str| {
         let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign/schemathesis.toml");
-        let (code, out, err) = run(Command::new(python.with_file_name("schemathesis"))
-            .current_dir(folder.path())
-            .arg("--config-file")
-            .arg(config)
-            .arg("run")
-            .arg(format!("{}/openapi.json", platform.gateway()))
-            .args(["--header", &format!("Authorization: Bearer {token}")])
-            .args(["--phases", "examples,coverage,fuzzing", "--max-examples", examples])
-            .args(["--seed", "1", "--workers", "2"])
-            .args(paths)
-            .args(["--request-timeout", "10", "--no-color"]));
+        let (code, out, err) = run_within(
+            SCHEMATHESIS,
+            Command::new(python.with_file_name("schemathesis"))
+                .current_dir(folder.path())
+                .arg("--config-file")
+                .arg(config)
+                .arg("run")
+                .arg(format!("{}/openapi.json", platform.gateway()))
+                .args(["--header", &format!("Authorization: Bearer {token}")])
+                .args(["--phases", "examples,coverage,fuzzing", "--max-examples", examples])
+                .args(["--seed", "1", "--workers", "2"])
+                .args(paths)
+                .args(["--request-timeout", "10", "--no-color"]),
+        );
         assert_eq!(code, Some(0), "{out}\n{err}");
     };
     // Streams do not end by themselves. What may end the run's own session, or changes what the venue does, is checked after
