@@ -102,6 +102,12 @@ impl Accounts {
         self.keys.read().get(api_key).cloned()
     }
 
+    /// Checks the time of a request whose caller is known already.
+    pub fn check_time(&self, params: &Params) -> Result<(), ApiError> {
+        let timestamp = params.required("timestamp").and(params.number("timestamp"))?;
+        keys::check_time(timestamp.unwrap_or_default(), window(params)?, (self.now)())
+    }
+
     /// The key of a signed request, after its signature and time were checked.
     pub async fn authenticate(&self, api_key: Option<&str>, params: &Params) -> Result<Key, ApiError> {
         let api_key = api_key.ok_or_else(ApiError::key_format)?;

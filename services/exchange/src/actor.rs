@@ -141,6 +141,7 @@ impl Actor {
             answers.into_iter().for_each(|answer| answer());
             self.hub.publish_user(&effects.user);
             self.hub.publish_market(&effects.market);
+            self.hub.publish_digest(&self.venue);
         }
     }
 

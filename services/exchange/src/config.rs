@@ -62,6 +62,8 @@ pub struct Config {
     pub ping_s: u64,
     /// A reader that has not answered a ping for so long is disconnected, in seconds.
     pub pong_s: u64,
+    /// Age at which a stream connection is told to end and ended, in seconds; 0: never.
+    pub max_connection_age_s: u64,
     /// Largest request body, in bytes.
     pub max_body_bytes: usize,
     /// Faults that are injected from the start; none by default.
@@ -91,6 +93,7 @@ impl Default for Config {
             max_connections: 1_024,
             ping_s: 20,
             pong_s: 60,
+            max_connection_age_s: 86_400,
             max_body_bytes: 16 * 1024,
             faults: Plan::default(),
         }
@@ -121,6 +124,7 @@ impl Config {
             ("max_connections", (1..=100_000).contains(&self.max_connections)),
             ("ping_s", (1..=3_600).contains(&self.ping_s)),
             ("pong_s", (self.ping_s..=86_400).contains(&self.pong_s)),
+            ("max_connection_age_s", self.max_connection_age_s <= 31_536_000),
             ("max_body_bytes", (256..=1_048_576).contains(&self.max_body_bytes)),
             ("faults", self.faults.invalid().is_none()),
         ];
@@ -147,11 +151,13 @@ impl Config {
                 weight_a_minute: 6_000,
                 orders_ten_seconds: 100,
                 orders_a_day: 200_000,
+                refusals_before_ban: 20,
             },
             Profile::Bench => Limits {
                 weight_a_minute: 10_000_000,
                 orders_ten_seconds: 1_000_000,
                 orders_a_day: 1_000_000_000,
+                refusals_before_ban: u32::MAX,
             },
         }
     }

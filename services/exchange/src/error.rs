@@ -82,6 +82,19 @@ impl ApiError {
         }
     }
 
+    /// The address went on after it was told to stop; `until` is in µs.
+    pub fn banned(until: i64, retry_after: u64) -> Self {
+        let message = format!(
+            "Way too much request weight used; IP banned until {}. \
+             Please use WebSocket Streams for live updates to avoid bans.",
+            until.div_euclid(1_000)
+        );
+        Self {
+            retry_after: Some(retry_after),
+            ..Self::at(418, -1003, message)
+        }
+    }
+
     /// The orders of a window are used up.
     pub fn too_many_orders(limit: u32, window: &str, retry_after: u64) -> Self {
         let message = format!("Too many new orders; current limit is {limit} orders per {window}.");

@@ -64,8 +64,13 @@ pub async fn build(config: Config, deps: Deps) -> mesh::Result<Service> {
     let opened = surface::open(&config, ledger, Box::new(journal), accounts_dir(&config, &deps), now).await;
     let surface = opened.map_err(|reason| mesh::Error::internal("EXCHANGE_JOURNAL", reason))?;
     let stop = deps.shutdown.token();
+    let clients = surface.api.clients.clone();
     deps.shutdown.spawn("exchange.venue", async move {
-        let served = surface.actor.run(async move { stop.cancelled().await }).await;
+        let stopping = async move {
+            stop.cancelled().await;
+            clients.close();
+        };
+        let served = surface.actor.run(stopping).await;
         served.map_err(|reason| mesh::Error::internal("EXCHANGE_JOURNAL", reason))
     });
     let scanned = surface.api.accounts.scan().await;

@@ -63,7 +63,8 @@ pub async fn open(
     let venue = Venue::open(config.options(), ledger, now(), &mut effects);
     disk.append(effects.records.iter().map(codec::encode).collect()).await?;
     let listings: Vec<Listing> = venue.markets().iter().map(|market| market.listing.clone()).collect();
-    let hub = Arc::new(Hub::new(listings.clone(), config.stream_queue_frames));
+    let meter = Arc::new(Mutex::new(Meter::new(config.request_limits())));
+    let hub = Arc::new(Hub::new(listings.clone(), config.stream_queue_frames, meter.clone()));
     let pace = Pace {
         step: Duration::from_millis(config.step_ms),
         commit: Duration::from_millis(config.commit_interval_ms),
@@ -81,7 +82,7 @@ pub async fn open(
         handle: handle.clone(),
         hub,
         accounts: Accounts::new(accounts_dir, opening, handle.clone(), now.clone()),
-        meter: Mutex::new(Meter::new(config.request_limits())),
+        meter,
         now,
         listings,
         info,
@@ -95,6 +96,7 @@ pub async fn open(
             max_frames: config.stream_queue_frames,
             ping: Duration::from_secs(config.ping_s),
             pong: Duration::from_secs(config.pong_s),
+            age: (config.max_connection_age_s > 0).then(|| Duration::from_secs(config.max_connection_age_s)),
         },
     });
     let router = rest::router(api.clone()).merge(ws::router(api.clone()));

@@ -211,15 +211,21 @@ async fn weights_and_orders_are_counted() {
     venue.advance(60_000_000);
     venue.get("/api/v3/ping", "").await.ok();
 
-    let order = "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.001";
-    let mut last = None;
+    let filled = "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.001";
     for _ in 0..=100 {
-        last = Some(venue.signed(Method::POST, "/api/v3/order", "alice", order).await);
+        venue.signed(Method::POST, "/api/v3/order", "alice", filled).await.ok();
+    }
+    let (bid, _) = venue.best("BTCUSDT").await;
+    let price = bid.split('.').next().unwrap().parse::<i64>().unwrap() * 8 / 10;
+    let order = format!("symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.001&price={price}");
+    let mut last = None;
+    for _ in 0..=102 {
+        last = Some(venue.signed(Method::POST, "/api/v3/order", "alice", &order).await);
     }
     let refused = last.unwrap();
     assert_eq!(refused.code(), (429, -1015));
     assert!(refused.headers.contains_key("retry-after"));
-    venue.signed(Method::POST, "/api/v3/order", "bob", order).await.ok();
+    venue.signed(Method::POST, "/api/v3/order", "bob", &order).await.ok();
 }
 
 /// A book as a client keeps it.

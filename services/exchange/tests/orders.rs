@@ -173,7 +173,7 @@ async fn an_order_rests_fills_and_ends() {
         .ok();
     assert_eq!(
         (counts[0]["count"].as_u64(), counts[1]["interval"].as_str()),
-        (Some(3), Some("DAY"))
+        (Some(1), Some("DAY"))
     );
 }
 

@@ -34,7 +34,10 @@ async fn events_follow_an_order() {
         (&json!(200), &json!({"subscriptionId": 0})),
         "{answer}"
     );
-    assert_eq!(answer["rateLimits"][0]["count"], 2);
+    assert_eq!(
+        answer["rateLimits"][0]["count"], 4,
+        "connecting and subscribing weigh two each"
+    );
     assert_eq!(
         socket.ask(by_signature(&venue, "alice", 2)).await["error"]["code"],
         -2035

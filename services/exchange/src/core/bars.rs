@@ -1,59 +1,7 @@
-//! Candles: one running bar and a bounded past for each interval.
+//! Candles: one running bar for each interval, and a bounded past of those that the others are put together from.
 
+use super::interval::Interval;
 use std::collections::VecDeque;
-
-/// A candle interval of the venue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Interval {
-    /// One second.
-    S1,
-    /// One minute.
-    M1,
-    /// Five minutes.
-    M5,
-    /// One hour.
-    H1,
-}
-
-impl Interval {
-    /// All of them, shortest first.
-    pub const ALL: [Interval; 4] = [Interval::S1, Interval::M1, Interval::M5, Interval::H1];
-
-    /// As the wire names it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Interval::S1 => "1s",
-            Interval::M1 => "1m",
-            Interval::M5 => "5m",
-            Interval::H1 => "1h",
-        }
-    }
-
-    /// From the wire's name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|interval| interval.name() == name)
-    }
-
-    /// Its length in microseconds.
-    pub fn micros(self) -> i64 {
-        let seconds = match self {
-            Interval::S1 => 1,
-            Interval::M1 => 60,
-            Interval::M5 => 300,
-            Interval::H1 => 3600,
-        };
-        seconds * 1_000_000
-    }
-
-    /// How many closed bars are kept.
-    fn kept(self) -> usize {
-        match self {
-            Interval::S1 => 600,
-            Interval::M1 => 1_440,
-            Interval::M5 | Interval::H1 => 600,
-        }
-    }
-}
 
 /// One candle, in ticks and lots.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -139,6 +87,19 @@ impl Bar {
     }
 }
 
+/// Puts shorter bars together, in the order in which they come, to bars of `interval` in a zone `offset` µs east of UTC.
+pub fn longer<'a>(interval: Interval, offset: i64, bars: impl Iterator<Item = &'a Bar>) -> Vec<Bar> {
+    let mut longer: Vec<Bar> = Vec::new();
+    for bar in bars {
+        let open_time = interval.open(bar.open_time, offset);
+        match longer.last_mut() {
+            Some(last) if last.open_time == open_time => last.absorb(bar),
+            _ => longer.push(Bar { open_time, ..*bar }),
+        }
+    }
+    longer
+}
+
 /// The bars of one symbol and interval.
 #[derive(Clone, Debug)]
 pub struct Series {
@@ -151,11 +112,10 @@ pub struct Series {
 impl Series {
     /// A series whose running bar holds `now`.
     pub fn new(interval: Interval, now: i64, price: i64) -> Self {
-        let open_time = now - now.rem_euclid(interval.micros());
         Self {
             interval,
             closed: VecDeque::new(),
-            running: Bar::empty(open_time, price),
+            running: Bar::empty(interval.open(now, 0), price),
             touched: false,
         }
     }
@@ -167,14 +127,15 @@ impl Series {
 
     /// Closes every bar that ended at or before `now`, and calls `closed` with each.
     pub fn roll(&mut self, now: i64, mut closed: impl FnMut(&Bar)) {
-        let length = self.interval.micros();
         // after a long silence only the bars that would be kept are made
-        let earliest = now - now.rem_euclid(length) - length * self.interval.kept() as i64;
-        while self.running.open_time + length <= now {
+        let kept = self.interval.micros() * self.interval.kept() as i64;
+        let earliest = self.interval.open(now - kept, 0);
+        while self.interval.end(self.running.open_time, 0) <= now {
             let bar = self.running;
             closed(&bar);
             self.keep(bar);
-            self.running = Bar::empty((bar.open_time + length).max(earliest), bar.close);
+            let next = self.interval.end(bar.open_time, 0);
+            self.running = Bar::empty(next.max(earliest), bar.close);
         }
     }
 
@@ -186,20 +147,18 @@ impl Series {
 
     /// Adds a shorter bar of the past, oldest first; only before the series is live.
     pub fn absorb(&mut self, bar: &Bar) {
-        let length = self.interval.micros();
-        let open_time = bar.open_time - bar.open_time.rem_euclid(length);
-        if self.closed.is_empty() && self.running.trades == 0 {
-            self.running = Bar::empty(open_time, bar.open);
+        if bar.open_time < self.running.open_time {
+            self.running = Bar::empty(self.interval.open(bar.open_time, 0), bar.open);
         }
         self.roll(bar.open_time, |_| ());
         self.running.absorb(bar);
     }
 
     fn keep(&mut self, bar: Bar) {
-        if self.closed.len() == self.interval.kept() {
+        self.closed.push_back(bar);
+        if self.closed.len() > self.interval.kept() {
             self.closed.pop_front();
         }
-        self.closed.push_back(bar);
     }
 
     /// The running bar.
@@ -221,14 +180,6 @@ impl Series {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn intervals_have_names() {
-        for interval in Interval::ALL {
-            assert_eq!(Interval::parse(interval.name()), Some(interval));
-        }
-        assert_eq!(Interval::parse("1d"), None);
-    }
 
     #[test]
     fn a_silent_bar_repeats_the_close() {
@@ -281,5 +232,36 @@ mod tests {
         );
         assert_eq!(bars[1].trade_ids, Some((60, 119)));
         assert_eq!((bars[1].taker_volume, bars[1].open_time), (60, 3_600_000_000));
+    }
+    #[test]
+    fn longer_bars_are_put_together_and_need_not_be_kept() {
+        let minute = 60_000_000;
+        let (mut minutes, mut weeks) = (Vec::new(), Series::new(Interval::W1, 0, 1));
+        for n in 0..12 {
+            let mut bar = Bar::empty(n * minute, 100 + n);
+            bar.trade(n as u64, 100 + n, 2, true);
+            weeks.absorb(&bar);
+            minutes.push(bar);
+        }
+        let threes = longer(Interval::M3, 0, minutes.iter());
+        let shape = |bar: &Bar| (bar.open_time / minute, bar.open, bar.close, bar.volume, bar.trades);
+        assert_eq!(
+            threes.iter().map(shape).collect::<Vec<_>>()[..2],
+            [(0, 100, 102, 6, 3), (3, 103, 105, 6, 3)]
+        );
+        assert_eq!(threes.len(), 4);
+        let shifted = longer(Interval::M3, minute, minutes.iter());
+        assert_eq!(
+            shifted.iter().map(|bar| bar.open_time / minute).collect::<Vec<_>>(),
+            [-1, 2, 5, 8, 11]
+        );
+        assert_eq!(weeks.running().volume, 24);
+        let mut closed = 0;
+        weeks.roll(20 * 86_400_000_000, |_| closed += 1);
+        assert_eq!(
+            (closed, weeks.all().count()),
+            (1, 1),
+            "a week that ended is told and not kept"
+        );
     }
 }

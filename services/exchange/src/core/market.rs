@@ -1,10 +1,12 @@
 //! One symbol's market: its book, tape and candles, and what changed since the last look.
 
-use super::bars::{Bar, Interval, Series};
+use super::bars::{Bar, Series};
 use super::book::{Book, Match, Quote};
 use super::iceberg::Icebergs;
+use super::interval::Interval;
 use super::listing::Listing;
 use super::order::Side;
+use super::past::Past;
 use super::stops::Stops;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -147,13 +149,13 @@ pub struct Market {
 
 impl Market {
     /// An empty market whose ids begin at `first_id` and whose candles begin with `past`.
-    pub fn new(listing: Listing, first_id: u64, now: i64, ticks: i64, past: &[Bar]) -> Self {
+    pub fn new(listing: Listing, first_id: u64, now: i64, ticks: i64, past: &Past) -> Self {
         let mut series: Vec<Series> = Interval::ALL
             .iter()
             .map(|each| Series::new(*each, now, ticks))
             .collect();
-        for each in series.iter_mut().filter(|each| each.interval() != Interval::S1) {
-            past.iter().for_each(|bar| each.absorb(bar));
+        for each in &mut series {
+            past.of(each.interval()).for_each(|bar| each.absorb(bar));
             each.roll(now, |_| ());
         }
         Self {
@@ -215,7 +217,7 @@ impl Market {
         &self.aggregates
     }
 
-    /// Candles of an interval, oldest first, the running one last.
+    /// Candles of an interval that is kept, oldest first, the running one last.
     pub fn bars(&self, interval: Interval) -> impl DoubleEndedIterator<Item = &Bar> {
         self.series[interval as usize].all()
     }

@@ -132,6 +132,19 @@ impl Values {
             turn(&mut walk.drift, walk.own_volatility, seconds, dice);
         }
     }
+
+    /// Moves every value by a time so long that drifts and regimes have come and gone.
+    pub fn stride(&mut self, seconds: f64, dice: &mut Dice) {
+        let root = seconds.sqrt();
+        let market = MARKET_VOLATILITY * root * dice.normal();
+        let sectors: [f64; SECTORS] = std::array::from_fn(|_| SECTOR_VOLATILITY * root * dice.normal());
+        for walk in &mut self.walks {
+            let own = walk.own_volatility * root * dice.normal();
+            let pull = PULL * seconds * (1.0 - walk.value / walk.anchor);
+            let change = walk.beta * market + sectors[walk.sector] + own + pull;
+            walk.value *= 1.0 + change.clamp(-0.2, 0.2);
+        }
+    }
 }
 
 /// One step of a mean-reverting drift whose effect over its own life is [`DRIFT_SHARE`] of the volatility.
@@ -184,5 +197,10 @@ mod tests {
             assert!((0.2..5.0).contains(&ratio), "{ratio}");
         }
         assert!(values.heat() > 0.0);
+        (0..1_000).for_each(|_| values.stride(28_800.0, &mut dice));
+        for (symbol, value) in start.iter().enumerate() {
+            let ratio = values.get(symbol) / value;
+            assert!((0.05..20.0).contains(&ratio), "{ratio} after a year of strides");
+        }
     }
 }

@@ -3,14 +3,13 @@
 //! Pure: time and randomness come in, [`Effects`] come out. An order is refused first; once its acceptance is recorded
 //! nothing can fail. Whoever drives the venue makes the records durable before it tells anyone of the other effects.
 
-use super::bars::Bar;
 use super::crowd::{Action, Crowd, Scene};
 use super::dice::Dice;
 use super::ledger::{Ledger, Pair, Record};
 use super::listing::{self, Listing, QUOTE};
 use super::market::{Market, Owner};
 use super::order::{Fill, Order, PreventedMatch, Stage};
-use super::past;
+use super::past::{self, Past};
 use super::trading::{Due, Ending, Take};
 use super::units::Atoms;
 use super::value::{STEP_SECONDS, Values};
@@ -115,9 +114,9 @@ impl Venue {
         let mut dice = Dice::new(options.seed ^ life.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let value = |each: &Listing| ledger.values.get(&each.symbol).copied().unwrap_or(each.start_price);
         let opening: Vec<f64> = listings.iter().map(value).collect();
-        let past = past::minutes(&listings, &opening, now, &mut dice);
-        let market = |((each, value), bars): ((&Listing, &f64), &Vec<Bar>)| {
-            Market::new(each.clone(), first_id, now, each.ticks_of(*value), bars)
+        let past = past::candles(&listings, &opening, now, &mut dice);
+        let market = |((each, value), past): ((&Listing, &f64), &Past)| {
+            Market::new(each.clone(), first_id, now, each.ticks_of(*value), past)
         };
         let slice = now - now.rem_euclid(SLICE);
         let crowd = |(each, value): (&Listing, &f64)| Crowd::new(each, *value, options.scale, slice);

@@ -1,7 +1,7 @@
 //! From an HTTP request to an endpoint and back: one table of routes and weights, limits, headers.
 
 use super::params::Params;
-use super::{market_data, trade};
+use super::perform::{Caller, perform};
 use crate::accounts::Accounts;
 use crate::actor::{Handle, Now};
 use crate::core::listing::Listing;
@@ -34,7 +34,7 @@ pub struct Api {
     /// Keys.
     pub accounts: Accounts,
     /// Used limits.
-    pub meter: Mutex<Meter>,
+    pub meter: Arc<Mutex<Meter>>,
     /// The time in µs.
     pub now: Now,
     /// What is traded, in the venue's order.
@@ -94,6 +94,19 @@ impl Api {
         Ok(())
     }
 
+    /// Charges a request to its address; who goes on after a refusal is banned in the end.
+    ///
+    /// # Errors
+    /// 429 when the weight of the minute is used up, 418 from a banned address.
+    pub fn charge(&self, address: IpAddr, weight: u32) -> Result<(), ApiError> {
+        let (mut meter, now) = (self.meter.lock(), (self.now)());
+        let charged = meter.weigh(address, weight, now).map(|_| ());
+        if charged.as_ref().is_err_and(|error| error.status == 429) {
+            meter.refused(address, now);
+        }
+        charged
+    }
+
     /// The index of the symbol that the request names.
     pub fn symbol(&self, params: &Params) -> Result<usize, ApiError> {
         self.symbol_named(params.required("symbol")?)
@@ -123,7 +136,7 @@ impl Api {
 
 /// Every endpoint of the surface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Endpoint {
+pub(crate) enum Endpoint {
     Ping,
     Time,
     ExchangeInfo,
@@ -136,6 +149,8 @@ pub(super) enum Endpoint {
     TickerDay,
     TickerPrice,
     TickerBook,
+    TickerWindow,
+    TradingDay,
     NewOrder,
     TestOrder,
     QueryOrder,
@@ -164,13 +179,28 @@ pub(super) enum Endpoint {
 }
 
 impl Endpoint {
+    /// The narrowest scope of faults that holds it.
+    pub(crate) fn scope(self) -> Scope {
+        match self.access() {
+            Access::Public => Scope::All,
+            Access::Read => Scope::Signed,
+            Access::Cancel | Access::Place => Scope::Trade,
+        }
+    }
+
     /// What it asks of its caller, and does.
     pub(super) fn access(self) -> Access {
         match self {
             E::Ping | E::Time | E::ExchangeInfo | E::Depth | E::Trades | E::HistoricalTrades | E::AggTrades => {
                 Access::Public
             }
-            E::Klines | E::AvgPrice | E::TickerDay | E::TickerPrice | E::TickerBook => Access::Public,
+            E::Klines
+            | E::AvgPrice
+            | E::TickerDay
+            | E::TickerPrice
+            | E::TickerBook
+            | E::TickerWindow
+            | E::TradingDay => Access::Public,
             E::NewOrder | E::TestOrder | E::CancelReplace | E::Amend => Access::Place,
             E::NewOco | E::NewOto | E::NewOtoco | E::LegacyOco => Access::Place,
             E::CancelOrder | E::CancelAll | E::CancelList => Access::Cancel,
@@ -194,21 +224,10 @@ pub(super) enum Access {
     Place,
 }
 
-impl Access {
-    /// The narrowest scope of faults that holds the endpoint.
-    pub(super) fn scope(self) -> Scope {
-        match self {
-            Access::Public => Scope::All,
-            Access::Read => Scope::Signed,
-            Access::Cancel | Access::Place => Scope::Trade,
-        }
-    }
-}
-
 use Endpoint as E;
 
 /// Method, path below `/api/v3/` or from the root, endpoint, weight.
-const ROUTES: [(Method, &str, Endpoint, u32); 37] = [
+const ROUTES: &[(Method, &str, Endpoint, u32)] = &[
     (Method::GET, "ping", E::Ping, 1),
     (Method::GET, "time", E::Time, 1),
     (Method::GET, "exchangeInfo", E::ExchangeInfo, 20),
@@ -217,10 +236,13 @@ const ROUTES: [(Method, &str, Endpoint, u32); 37] = [
     (Method::GET, "historicalTrades", E::HistoricalTrades, 25),
     (Method::GET, "aggTrades", E::AggTrades, 4),
     (Method::GET, "klines", E::Klines, 2),
+    (Method::GET, "uiKlines", E::Klines, 2),
     (Method::GET, "avgPrice", E::AvgPrice, 2),
     (Method::GET, "ticker/24hr", E::TickerDay, 2),
     (Method::GET, "ticker/price", E::TickerPrice, 2),
     (Method::GET, "ticker/bookTicker", E::TickerBook, 2),
+    (Method::GET, "ticker/tradingDay", E::TradingDay, 4),
+    (Method::GET, "ticker", E::TickerWindow, 4),
     (Method::POST, "order", E::NewOrder, 1),
     (Method::POST, "order/test", E::TestOrder, 1),
     (Method::GET, "order", E::QueryOrder, 4),
@@ -248,8 +270,17 @@ const ROUTES: [(Method, &str, Endpoint, u32); 37] = [
     (Method::GET, "rateLimit/order", E::OrderCount, 40),
 ];
 
+/// An endpoint, and the weight that the table states.
+pub(crate) type Route = (Endpoint, u32);
+
+/// The route of a method and a path below `/api/v3`.
+pub(crate) fn route(method: &Method, path: &str) -> Option<Route> {
+    let found = ROUTES.iter().find(|(each, name, ..)| each == method && *name == path);
+    found.map(|(_, _, endpoint, base)| (*endpoint, *base))
+}
+
 /// The weight where it depends on the parameters.
-fn weight(endpoint: Endpoint, base: u32, params: &Params) -> u32 {
+pub(super) fn weight(endpoint: Endpoint, base: u32, params: &Params) -> u32 {
     let all_symbols = params.text("symbol").ok().flatten().is_none();
     match endpoint {
         E::Depth => match params.limit(100, 5_000) {
@@ -263,16 +294,28 @@ fn weight(endpoint: Endpoint, base: u32, params: &Params) -> u32 {
             Ok(Some(some)) if some.len() <= 100 => 40,
             _ => 80,
         },
+        E::TickerWindow | E::TradingDay => match params.symbols() {
+            Ok(Some(some)) => base * some.len().clamp(1, 50) as u32,
+            _ => base,
+        },
         E::TickerPrice | E::TickerBook if all_symbols => 4,
+        E::MyTrades if params.text("orderId").is_ok_and(|id| id.is_some()) => 5,
+        E::TestOrder
+            if params
+                .text("computeCommissionRates")
+                .is_ok_and(|asked| asked == Some("true")) =>
+        {
+            20
+        }
         E::OpenOrders if all_symbols => 80,
         _ => base,
     }
 }
 
 /// What an endpoint answers with.
-pub(super) struct Answer {
-    pub(super) body: String,
-    pub(super) orders: Option<OrderCount>,
+pub(crate) struct Answer {
+    pub(crate) body: String,
+    pub(crate) orders: Option<OrderCount>,
 }
 
 impl Answer {
@@ -311,21 +354,18 @@ fn answer(status: StatusCode, kind: &'static str, body: String) -> Response {
 async fn serve(State(api): State<Arc<Api>>, request: Request) -> Response {
     let path = request.uri().path();
     let path = path.strip_prefix("/api/v3/").unwrap_or(path).to_owned();
-    let route = ROUTES
-        .iter()
-        .find(|(method, name, ..)| method == request.method() && *name == path);
-    let Some(&(_, _, endpoint, base)) = route else {
+    let Some(route) = route(request.method(), &path) else {
         return not_found().await;
     };
     let peer = request.extensions().get::<PeerAddress>();
     let address = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |PeerAddress(address)| address.ip());
     let fate = api
         .faults
-        .request(endpoint.access().scope(), api_key(&request).unwrap_or_default());
+        .request(route.0.scope(), api_key(&request).unwrap_or_default());
     if fate.end == End::CutBefore {
         return cut();
     }
-    let mut result = handle(&api, endpoint, base, address, request).await;
+    let mut result = handle(&api, route, address, request).await;
     tokio::time::sleep(fate.delay).await;
     match fate.end {
         End::CutAfter => return cut(),
@@ -373,13 +413,7 @@ fn refusal(error: &ApiError) -> Response {
     response
 }
 
-async fn handle(
-    api: &Arc<Api>,
-    endpoint: Endpoint,
-    base: u32,
-    address: IpAddr,
-    request: Request,
-) -> Result<Answer, ApiError> {
+async fn handle(api: &Arc<Api>, route: Route, address: IpAddr, request: Request) -> Result<Answer, ApiError> {
     let api_key = api_key(&request).map(str::to_owned);
     let query = request.uri().query().unwrap_or_default().to_owned();
     let body = tokio::time::timeout(BODY_TIME, axum::body::to_bytes(request.into_body(), api.max_body_bytes)).await;
@@ -394,34 +428,5 @@ async fn handle(
     let body =
         std::str::from_utf8(&body).map_err(|_| ApiError::bad(-1100, "Illegal characters found in a parameter."))?;
     let params = Params::read(&query, body);
-    let cost = params.as_ref().map_or(base, |params| weight(endpoint, base, params));
-    api.meter.lock().weigh(address, cost, (api.now)())?;
-    let params = params?;
-    match endpoint {
-        E::Ping => Ok(Answer::text("{}".to_owned())),
-        E::Time => Ok(Answer::text(format!("{{\"serverTime\":{}}}", api.millis()))),
-        E::ExchangeInfo => market_data::exchange_info(api, &params),
-        E::Depth => market_data::depth(api, &params).await,
-        E::Trades => market_data::trades(api, &params).await,
-        E::HistoricalTrades => market_data::historical_trades(api, &params).await,
-        E::AggTrades => market_data::aggregates(api, &params).await,
-        E::Klines => market_data::klines(api, &params).await,
-        E::AvgPrice => market_data::average_price(api, &params).await,
-        E::TickerDay | E::TickerPrice | E::TickerBook => market_data::ticker(api, endpoint, &params).await,
-        private => {
-            let account = api.accounts.authenticate(api_key.as_deref(), &params).await?.account;
-            if endpoint.access() == Access::Place {
-                refuse_halted(api, &params)?;
-            }
-            trade::handle(api, private, account, &params).await
-        }
-    }
-}
-
-/// New orders wait until the symbol trades; a symbol that cannot be read is refused by what reads it.
-fn refuse_halted(api: &Api, params: &Params) -> Result<(), ApiError> {
-    match api.symbol(params) {
-        Ok(symbol) if api.halts.lock().contains_key(&symbol) => Err(ApiError::market_closed()),
-        _ => Ok(()),
-    }
+    perform(api, route, address, Caller::Key(api_key.as_deref()), params).await
 }

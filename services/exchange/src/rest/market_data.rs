@@ -2,14 +2,18 @@
 
 use super::endpoint::{Answer, Api, Endpoint};
 use super::params::Params;
-use crate::core::bars::Interval;
+use crate::core::interval::Interval;
 use crate::core::market::{Market, TAPE};
 use crate::error::ApiError;
+use crate::wire::ticker::{self, Detail};
 use crate::wire::{info, market as wire};
 use serde_json::{Value, json};
 
 /// Depth levels that one answer holds at most.
 const MOST_LEVELS: usize = 5_000;
+
+/// One minute, µs.
+const MINUTE: i64 = 60_000_000;
 
 /// Candles that one answer holds at most.
 const MOST_KLINES: usize = 1_000;
@@ -39,7 +43,13 @@ fn chosen(api: &Api, params: &Params) -> Result<Vec<usize>, ApiError> {
     match (params.text("symbol")?, params.symbols()?) {
         (Some(_), Some(_)) => Err(ApiError::bad(-1128, "Combination of optional parameters invalid.")),
         (Some(name), None) => Ok(vec![api.symbol_named(name)?]),
-        (None, Some(names)) => names.iter().map(|name| api.symbol_named(name)).collect(),
+        (None, Some(names)) => {
+            let repeated = (1..names.len()).any(|at| names[..at].contains(&names[at]));
+            if repeated {
+                return Err(ApiError::bad(-1151, "Symbol is present multiple times in the list."));
+            }
+            names.iter().map(|name| api.symbol_named(name)).collect()
+        }
         (None, None) => Ok((0..api.listings.len()).collect()),
     }
 }
@@ -117,37 +127,102 @@ pub(super) async fn klines(api: &Api, params: &Params) -> Result<Answer, ApiErro
     api.symbol_named(symbol)?;
     let interval = Interval::parse(name).ok_or_else(|| ApiError::bad(-1120, "Invalid interval."))?;
     let (start, end) = (params.number("startTime")?, params.number("endTime")?);
+    let offset = time_zone(params)?;
     look(api, params, move |market| {
-        let wanted = |bar: &&crate::core::bars::Bar| {
+        let mut candles = market.candles(interval, offset);
+        candles.retain(|bar| {
             let open = crate::wire::millis(bar.open_time);
             start.is_none_or(|start| open >= start) && end.is_none_or(|end| open <= end)
-        };
-        let all: Vec<_> = market.bars(interval).filter(wanted).collect();
+        });
         // from a start forwards, else the latest
         let skipped = if start.is_some() {
             0
         } else {
-            all.len().saturating_sub(limit)
+            candles.len().saturating_sub(limit)
         };
-        wire::klines(&market.listing, interval, all.into_iter().skip(skipped).take(limit))
+        let shown = candles.into_iter().skip(skipped).take(limit);
+        wire::klines(&market.listing, interval, offset, shown)
     })
     .await
 }
 
+/// `timeZone`: hours, or hours and minutes, from -12:00 to +14:00; in microseconds east of UTC.
+fn time_zone(params: &Params) -> Result<i64, ApiError> {
+    let Some(text) = params.text("timeZone")? else {
+        return Ok(0);
+    };
+    let invalid = || ApiError::bad(-1130, "Data sent for parameter 'timeZone' is not valid.");
+    let (negative, plain) = match text.strip_prefix('-') {
+        Some(plain) => (true, plain),
+        None => (false, text.strip_prefix(['+', ' ']).unwrap_or(text)),
+    };
+    let (hours, minutes) = plain.split_once(':').unwrap_or((plain, "0"));
+    let number = |text: &str| {
+        let digits = (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then(|| text.parse::<i64>().ok()).flatten().ok_or_else(invalid)
+    };
+    let (hours, minutes) = (number(hours)?, number(minutes)?);
+    let total = hours * 60 + minutes;
+    let most = if negative { 12 * 60 } else { 14 * 60 };
+    if minutes > 59 || total > most {
+        return Err(invalid());
+    }
+    Ok(if negative { -total } else { total } * 60_000_000)
+}
+
 pub(super) async fn average_price(api: &Api, params: &Params) -> Result<Answer, ApiError> {
-    look(api, params, |market| wire::average_price(market).to_string()).await
+    look(api, params, |market| ticker::average(market).to_string()).await
+}
+
+/// `type`: how much of a statistic is told.
+fn detail(params: &Params) -> Result<Detail, ApiError> {
+    match params.text("type")? {
+        None | Some("FULL") => Ok(Detail::Full),
+        Some("MINI") => Ok(Detail::Mini),
+        Some(_) => Err(ApiError::bad(-1139, "Invalid ticker type.")),
+    }
+}
+
+/// `windowSize`: 1m to 59m, 1h to 23h, 1d to 7d; in minutes.
+fn window(params: &Params) -> Result<i64, ApiError> {
+    let text = params.text("windowSize")?.unwrap_or("1d");
+    let invalid = || ApiError::bad(-1130, "Data sent for parameter 'windowSize' is not valid.");
+    let units = [("m", 59, 1), ("h", 23, 60), ("d", 7, 1_440)];
+    let read = |(unit, most, minutes): (&str, i64, i64)| {
+        let digits = text.strip_suffix(unit)?;
+        let plain = digits.len() <= 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let count = digits.parse::<i64>().ok().filter(|_| plain)?;
+        (1..=most).contains(&count).then_some(count * minutes)
+    };
+    units.into_iter().find_map(read).ok_or_else(invalid)
 }
 
 pub(super) async fn ticker(api: &Api, endpoint: Endpoint, params: &Params) -> Result<Answer, ApiError> {
     let single = params.text("symbol")?.is_some();
     let symbols = chosen(api, params)?;
+    let spans = matches!(endpoint, Endpoint::TickerWindow | Endpoint::TradingDay);
+    if spans && !single && params.symbols()?.is_none() {
+        let message = "Param 'symbol' or 'symbols' must be sent, but both were empty/null!";
+        return Err(ApiError::bad(-1102, message));
+    }
+    let (detail, minutes, offset) = (detail(params)?, window(params)?, time_zone(params)?);
     let answer = api.handle.read(move |venue| {
+        let now = venue.now();
         let entry = |symbol: &usize| {
             let market = &venue.markets()[*symbol];
             match endpoint {
-                Endpoint::TickerPrice => wire::ticker_price(market),
-                Endpoint::TickerBook => wire::ticker_book(market),
-                _ => wire::ticker_day(market, venue.now()),
+                Endpoint::TickerPrice => ticker::price(market),
+                Endpoint::TickerBook => ticker::book(market),
+                Endpoint::TickerWindow => {
+                    let from = now - now.rem_euclid(MINUTE) - (minutes - 1) * MINUTE;
+                    ticker::span(market, &market.span(from, now), now, detail)
+                }
+                Endpoint::TradingDay => {
+                    let from = Interval::D1.open(now, offset);
+                    let closes = Interval::D1.end(from, offset) - 1;
+                    ticker::span(market, &market.span(from, now), closes, detail)
+                }
+                _ => ticker::day(market, now, detail),
             }
         };
         if single {

@@ -5,6 +5,9 @@ mod market_data;
 mod order_entry;
 mod order_lists;
 pub mod params;
+mod perform;
 mod trade;
 
 pub use endpoint::{Api, Halt, router};
+pub(crate) use endpoint::{Route, route};
+pub(crate) use perform::{Caller, perform};

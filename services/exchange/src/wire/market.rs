@@ -1,17 +1,14 @@
 //! Public market data: answers and stream frames. Written by hand, because the streams carry thousands a second.
 
 use super::millis;
-use crate::core::bars::{Bar, Interval};
+use crate::core::bars::Bar;
 use crate::core::book::Quote;
+use crate::core::interval::Interval;
 use crate::core::listing::Listing;
 use crate::core::market::{Aggregate, Best, Market, MarketEvent, Print};
 use crate::core::order::Side;
 use crate::core::units::{Atoms, write as amount};
-use serde_json::{Value, json};
 use std::fmt::Write;
-
-/// One minute, µs.
-const MINUTE: i64 = 60_000_000;
 
 /// Appends formatted text; writing to a string cannot fail.
 macro_rules! put {
@@ -100,8 +97,8 @@ pub fn aggregates<'a>(listing: &Listing, all: impl Iterator<Item = &'a Aggregate
     })
 }
 
-/// `GET /api/v3/klines`
-pub fn klines<'a>(listing: &Listing, interval: Interval, bars: impl Iterator<Item = &'a Bar>) -> String {
+/// `GET /api/v3/klines`, in a zone `offset` µs east of UTC.
+pub fn klines(listing: &Listing, interval: Interval, offset: i64, bars: impl Iterator<Item = Bar>) -> String {
     list(bars, |out, bar| {
         put!(out, "[{}", millis(bar.open_time));
         for ticks in [bar.open, bar.high, bar.low, bar.close] {
@@ -111,7 +108,7 @@ pub fn klines<'a>(listing: &Listing, interval: Interval, bars: impl Iterator<Ite
         }
         out.push_str(",\"");
         lots(out, listing, bar.volume);
-        put!(out, "\",{},\"", millis(bar.open_time + interval.micros()) - 1);
+        put!(out, "\",{},\"", millis(interval.end(bar.open_time, offset)) - 1);
         turnover(out, listing, bar.turnover);
         put!(out, "\",{},\"", bar.trades);
         lots(out, listing, bar.taker_volume);
@@ -121,92 +118,31 @@ pub fn klines<'a>(listing: &Listing, interval: Interval, bars: impl Iterator<Ite
     })
 }
 
-fn text(listing: &Listing, ticks: i64) -> String {
+/// A quantity as text.
+pub(super) fn lots_text(listing: &Listing, quantity: i64) -> String {
+    let mut out = String::with_capacity(20);
+    lots(&mut out, listing, quantity);
+    out
+}
+
+/// A turnover as text.
+pub(super) fn turnover_text(listing: &Listing, value: i128) -> String {
+    let mut out = String::with_capacity(20);
+    turnover(&mut out, listing, value);
+    out
+}
+
+/// A price as text.
+pub(super) fn text(listing: &Listing, ticks: i64) -> String {
     let mut out = String::with_capacity(20);
     price(&mut out, listing, ticks);
     out
 }
 
-fn quote_text(listing: &Listing, quote: Option<Quote>) -> (String, String) {
+/// A price level as two texts; zeros when there is none.
+pub(super) fn quote_text(listing: &Listing, quote: Option<Quote>) -> (String, String) {
     let (ticks, quantity) = quote.unwrap_or((0, 0));
-    let mut held = String::with_capacity(20);
-    lots(&mut held, listing, quantity);
-    (text(listing, ticks), held)
-}
-
-/// One entry of `GET /api/v3/ticker/price`
-pub fn ticker_price(market: &Market) -> Value {
-    json!({"symbol": market.listing.symbol, "price": text(&market.listing, market.last_ticks())})
-}
-
-/// One entry of `GET /api/v3/ticker/bookTicker`
-pub fn ticker_book(market: &Market) -> Value {
-    let (bid, bid_held) = quote_text(&market.listing, market.book().best(Side::Buy));
-    let (ask, ask_held) = quote_text(&market.listing, market.book().best(Side::Sell));
-    json!({
-        "symbol": market.listing.symbol, "bidPrice": bid, "bidQty": bid_held, "askPrice": ask, "askQty": ask_held,
-    })
-}
-
-/// `GET /api/v3/avgPrice`
-pub fn average_price(market: &Market) -> Value {
-    let close = market.tape().back().map_or(0, |print| millis(print.time));
-    json!({"mins": 5, "price": text(&market.listing, market.average_ticks()), "closeTime": close})
-}
-
-/// One entry of `GET /api/v3/ticker/24hr`: the candles of the last day, as far as the venue remembers.
-pub fn ticker_day(market: &Market, now: i64) -> Value {
-    let listing = &market.listing;
-    let opened = now - 1_440 * MINUTE;
-    let mut bars = market.bars(Interval::M1).filter(|bar| bar.open_time >= opened);
-    let mut day = bars
-        .next()
-        .copied()
-        .unwrap_or_else(|| Bar::empty(opened, market.last_ticks()));
-    bars.for_each(|bar| day.absorb(bar));
-    let change = day.close - day.open;
-    let mean = if day.volume == 0 {
-        day.close
-    } else {
-        (day.turnover / i128::from(day.volume)) as i64
-    };
-    let (volume, value) = {
-        let (mut volume, mut value) = (String::new(), String::new());
-        lots(&mut volume, listing, day.volume);
-        turnover(&mut value, listing, day.turnover);
-        (volume, value)
-    };
-    let (bid, bid_held) = quote_text(listing, market.book().best(Side::Buy));
-    let (ask, ask_held) = quote_text(listing, market.book().best(Side::Sell));
-    let (first, last) = day
-        .trade_ids
-        .map_or((-1, -1), |(first, last)| (first as i64, last as i64));
-    let mut last_held = String::new();
-    lots(
-        &mut last_held,
-        listing,
-        market.tape().back().map_or(0, |print| print.lots),
-    );
-    json!({
-        "symbol": listing.symbol,
-        "priceChange": text(listing, change),
-        "priceChangePercent": format!("{:.3}", change as f64 / day.open.max(1) as f64 * 100.0),
-        "weightedAvgPrice": text(listing, mean),
-        "prevClosePrice": text(listing, day.open),
-        "lastPrice": text(listing, day.close),
-        "lastQty": last_held,
-        "bidPrice": bid, "bidQty": bid_held, "askPrice": ask, "askQty": ask_held,
-        "openPrice": text(listing, day.open),
-        "highPrice": text(listing, day.high),
-        "lowPrice": text(listing, day.low),
-        "volume": volume,
-        "quoteVolume": value,
-        "openTime": millis(opened),
-        "closeTime": millis(now),
-        "firstId": first,
-        "lastId": last,
-        "count": day.trades,
-    })
+    (text(listing, ticks), lots_text(listing, quantity))
 }
 
 /// The `data` of a stream frame.
@@ -272,7 +208,7 @@ fn best_frame(out: &mut String, listing: &Listing, update: u64, best: &Best) {
 }
 
 fn kline_frame(out: &mut String, listing: &Listing, interval: Interval, bar: &Bar, closed: bool) {
-    let (start, end) = (millis(bar.open_time), millis(bar.open_time + interval.micros()) - 1);
+    let (start, end) = (millis(bar.open_time), millis(interval.end(bar.open_time, 0)) - 1);
     let (first, last) = bar
         .trade_ids
         .map_or((-1, -1), |(first, last)| (first as i64, last as i64));

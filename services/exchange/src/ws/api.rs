@@ -1,15 +1,18 @@
-//! The WebSocket API: sessions and user data streams. listenKeys ended in February 2026; an account's events come here.
+//! The WebSocket API: requests as over REST, sessions, and user data streams. listenKeys ended in February 2026; an
+//! account's events come here.
 
 use super::clients::ClientKind;
-use super::connection::{self, Session};
+use super::connection::{self, Reply, Session};
+use super::methods;
 use crate::error::ApiError;
 use crate::faults::{End, Scope};
 use crate::hub::Reader;
-use crate::rest::Api;
+use crate::limits::OrderCount;
 use crate::rest::params::Params;
+use crate::rest::{Api, Caller, Route, perform, route};
 use crate::wire::info;
-use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::{Extensions, StatusCode};
 use mesh::server::PeerAddress;
@@ -21,15 +24,25 @@ use std::sync::Arc;
 /// Accounts that one connection may listen to.
 const MOST_SUBSCRIPTIONS: usize = 1_000;
 
-/// Weight of each method.
+/// Weight of connecting, and of each method of sessions and subscriptions.
 const WEIGHT: u32 = 2;
 
-pub(super) async fn open(State(api): State<Arc<Api>>, extensions: Extensions, upgrade: WebSocketUpgrade) -> Response {
+pub(super) async fn open(
+    State(api): State<Arc<Api>>,
+    RawQuery(query): RawQuery,
+    extensions: Extensions,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let peer = extensions.get::<PeerAddress>();
+    let address = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |PeerAddress(address)| address.ip());
+    if let Err(refused) = api.charge(address, WEIGHT) {
+        let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::TOO_MANY_REQUESTS);
+        return (status, refused.message).into_response();
+    }
     let Some(place) = api.clients.take(ClientKind::Api) else {
         return (StatusCode::SERVICE_UNAVAILABLE, "too many connections").into_response();
     };
-    let peer = extensions.get::<PeerAddress>();
-    let address = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |PeerAddress(address)| address.ip());
+    let shows_limits = !query.is_some_and(|query| query.split('&').any(|pair| pair == "returnRateLimits=false"));
     upgrade
         .max_message_size(connection::MOST_BYTES)
         .on_upgrade(async move |socket| {
@@ -39,6 +52,7 @@ pub(super) async fn open(State(api): State<Arc<Api>>, extensions: Extensions, up
                 api: api.clone(),
                 reader: reader.clone(),
                 address,
+                shows_limits,
                 logon: None,
                 subscriptions: BTreeMap::new(),
                 next: 0,
@@ -63,16 +77,72 @@ struct Requests {
     reader: Arc<Reader>,
     address: IpAddr,
     connected: i64,
+    /// Whether answers tell the limits unless the request says otherwise.
+    shows_limits: bool,
     logon: Option<Logon>,
     subscriptions: BTreeMap<u64, Subscription>,
     next: u64,
 }
 
-/// Parameters as text: strings as they are, numbers and booleans as JSON writes them.
+/// One request, as far as it could be read.
+struct Asked {
+    id: Value,
+    method: Result<String, ApiError>,
+    params: Result<Params, ApiError>,
+    api_key: Option<String>,
+    shows_limits: Option<bool>,
+}
+
+impl Asked {
+    fn read(text: &str) -> Self {
+        let request = serde_json::from_str::<Value>(text).ok();
+        let Some(request) = request.as_ref().and_then(Value::as_object) else {
+            return Self {
+                id: Value::Null,
+                method: Err(ApiError::bad(-1135, "Invalid JSON Request")),
+                params: Ok(Params::default()),
+                api_key: None,
+                shows_limits: None,
+            };
+        };
+        let none = Map::new();
+        let params = request.get("params").and_then(Value::as_object).unwrap_or(&none);
+        let method = request.get("method").and_then(Value::as_str);
+        Self {
+            id: request.get("id").cloned().unwrap_or(Value::Null),
+            method: method
+                .map(|name| name.strip_prefix("v3/").unwrap_or(name).to_owned())
+                .ok_or_else(|| ApiError::missing("method")),
+            api_key: params.get("apiKey").and_then(Value::as_str).map(str::to_owned),
+            shows_limits: params.get("returnRateLimits").and_then(Value::as_bool),
+            params: texts(params).map(Params::sorted),
+        }
+    }
+
+    /// The route of the REST surface that does the same.
+    fn route(&self) -> Option<Route> {
+        let (method, path) = methods::route(self.method.as_deref().ok()?)?;
+        route(method, path)
+    }
+
+    /// The narrowest scope of faults that holds the request.
+    fn scope(&self) -> Scope {
+        match (self.route(), self.method.as_deref()) {
+            (Some((endpoint, _)), _) => endpoint.scope(),
+            (None, Ok(name)) if name.starts_with("session.") || name.starts_with("userDataStream.") => Scope::Signed,
+            _ => Scope::All,
+        }
+    }
+}
+
+/// Parameters as text: strings as they are, numbers, booleans and lists as JSON writes them.
 fn texts(params: &Map<String, Value>) -> Result<BTreeMap<String, String>, ApiError> {
     let text = |(name, value): (&String, &Value)| match value {
         Value::String(text) => Ok((name.clone(), text.clone())),
         Value::Number(_) | Value::Bool(_) => Ok((name.clone(), value.to_string())),
+        Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_string) => {
+            Ok((name.clone(), value.to_string()))
+        }
         _ => Err(ApiError::bad(
             -1130,
             format!("Data sent for parameter '{name:.40}' is not valid."),
@@ -81,17 +151,53 @@ fn texts(params: &Map<String, Value>) -> Result<BTreeMap<String, String>, ApiErr
     params.iter().map(text).collect()
 }
 
+/// What is answered: JSON text, and the account whose order limits go with it.
+struct Done {
+    result: String,
+    orders: Option<OrderCount>,
+}
+
+impl From<Value> for Done {
+    fn from(result: Value) -> Self {
+        Self {
+            result: result.to_string(),
+            orders: None,
+        }
+    }
+}
+
 impl Requests {
-    async fn perform(&mut self, method: &str, params: &Params) -> Result<Value, ApiError> {
-        self.api.meter.lock().weigh(self.address, WEIGHT, (self.api.now)())?;
+    async fn perform(&mut self, asked: Asked) -> Result<Done, ApiError> {
+        let method = match &asked.method {
+            Ok(method) => method.clone(),
+            Err(error) => {
+                self.api.charge(self.address, WEIGHT)?;
+                return Err(error.clone());
+            }
+        };
+        if let Some(route) = asked.route() {
+            let caller = match (&asked.api_key, &self.logon) {
+                (None, Some(logon)) => Caller::LoggedOn(&logon.account),
+                (key, _) => Caller::Key(key.as_deref()),
+            };
+            let answer = perform(&self.api, route, self.address, caller, asked.params).await?;
+            return Ok(Done {
+                result: answer.body,
+                orders: answer.orders,
+            });
+        }
+        self.api.charge(self.address, WEIGHT)?;
+        self.session(&method, &asked.params?).await.map(Done::from)
+    }
+
+    /// Methods that concern this connection alone.
+    async fn session(&mut self, method: &str, params: &Params) -> Result<Value, ApiError> {
         match method {
-            "ping" => Ok(json!({})),
-            "time" => Ok(json!({"serverTime": self.api.millis()})),
             "session.logon" => self.log_on(params).await,
             "session.status" => Ok(self.status()),
             "session.logout" => {
                 self.logon = None;
-                self.end(|subscription| subscription.by_logon);
+                self.end(|subscription| subscription.by_logon, true);
                 Ok(self.status())
             }
             "session.subscriptions" => Ok(self
@@ -100,7 +206,7 @@ impl Requests {
                 .map(|id| json!({"subscriptionId": id}))
                 .collect()),
             "userDataStream.subscribe" => {
-                let logon = self.logon.as_ref().ok_or_else(not_logged_on)?;
+                let logon = self.logon.as_ref().ok_or_else(ApiError::key)?;
                 let account = logon.account.clone();
                 self.subscribe(account, true)
             }
@@ -136,7 +242,7 @@ impl Requests {
             "apiKey": self.logon.as_ref().map(|logon| &logon.api_key),
             "authorizedSince": self.logon.as_ref().map(|logon| logon.since),
             "connectedSince": self.connected,
-            "returnRateLimits": true,
+            "returnRateLimits": self.shows_limits,
             "serverTime": self.api.millis(),
             "userDataStream": !self.subscriptions.is_empty(),
         })
@@ -163,97 +269,102 @@ impl Requests {
 
     fn unsubscribe(&mut self, params: &Params) -> Result<Value, ApiError> {
         match params.number("subscriptionId")? {
-            None => self.end(|_| true),
+            None => self.end(|_| true, true),
             Some(id) => {
                 let id = id.unsigned_abs();
                 let subscription = self.subscriptions.remove(&id);
                 let subscription =
                     subscription.ok_or_else(|| ApiError::bad(-2036, "User Data Stream subscription not active."))?;
                 self.api.hub.unsubscribe_account(&subscription.account, &self.reader);
+                self.api.hub.end_subscription(id, &self.reader, self.api.millis());
             }
         }
         Ok(json!({}))
     }
 
-    fn end(&mut self, which: impl Fn(&Subscription) -> bool) {
+    /// Ends subscriptions, and says so on each when `told`.
+    fn end(&mut self, which: impl Fn(&Subscription) -> bool, told: bool) {
         let (api, reader) = (&self.api, &self.reader);
-        self.subscriptions.retain(|_, subscription| {
+        self.subscriptions.retain(|id, subscription| {
             let ends = which(subscription);
             if ends {
                 api.hub.unsubscribe_account(&subscription.account, reader);
+            }
+            if ends && told {
+                api.hub.end_subscription(*id, reader, api.millis());
             }
             !ends
         });
     }
 
-    fn rate_limits(&self) -> Value {
+    /// The limits that a request counted against.
+    fn rate_limits(&self, orders: Option<OrderCount>) -> Value {
         let meter = self.api.meter.lock();
-        let mut weight = info::rate_limits(&meter.limits())[0].take();
-        weight["count"] = meter.weight(self.address, (self.api.now)()).into();
-        json!([weight])
+        let mut limits = info::rate_limits(&meter.limits());
+        limits[0]["count"] = meter.weight(self.address, (self.api.now)()).into();
+        match orders {
+            Some(count) => {
+                limits[1]["count"] = count.ten_seconds.into();
+                limits[2]["count"] = count.day.into();
+                json!([limits[1].take(), limits[2].take(), limits[0].take()])
+            }
+            None => json!([limits[0].take()]),
+        }
     }
-}
 
-/// The narrowest scope of faults that holds a method.
-fn scope(method: Option<&str>) -> Scope {
-    match method {
-        Some(name) if name.starts_with("session.") || name.starts_with("userDataStream.") => Scope::Signed,
-        _ => Scope::All,
-    }
-}
-
-fn not_logged_on() -> ApiError {
-    ApiError {
-        status: 401,
-        ..ApiError::bad(-2015, "Invalid API-key, IP, or permissions for action.")
+    /// The error of an answer; one that is to wait learns until when.
+    fn error(&self, error: &ApiError) -> Value {
+        let mut stated = json!({"code": error.code, "msg": error.message});
+        if let Some(data) = &error.data {
+            stated["data"] = data.clone();
+        }
+        if let Some(seconds) = error.retry_after {
+            let now = self.api.millis();
+            stated["data"] = json!({"serverTime": now, "retryAfter": now + seconds as i64 * 1_000});
+        }
+        stated
     }
 }
 
 impl Session for Requests {
-    async fn request(&mut self, text: &str) -> Option<String> {
-        let request = serde_json::from_str::<Value>(text).ok();
-        let id = request.as_ref().map_or(Value::Null, |request| request["id"].clone());
-        let fate = {
-            let method = request.as_ref().and_then(|request| request["method"].as_str());
-            let key = request
-                .as_ref()
-                .and_then(|request| request["params"]["apiKey"].as_str());
-            let key = key.or(self.logon.as_ref().map(|logon| logon.api_key.as_str()));
-            self.api.faults.request(scope(method), key.unwrap_or_default())
-        };
+    async fn request(&mut self, text: &str) -> Reply {
+        let asked = Asked::read(text);
+        let (id, shows_limits) = (asked.id.clone(), asked.shows_limits.unwrap_or(self.shows_limits));
+        let logged_on = self.logon.as_ref().map(|logon| logon.api_key.as_str());
+        let key = asked.api_key.as_deref().or(logged_on).unwrap_or_default();
+        let fate = self.api.faults.request(asked.scope(), key);
         if fate.end == End::CutBefore {
-            return None;
+            return Reply::Cut;
         }
-        let result = match request.as_ref().and_then(Value::as_object) {
-            None => Err(ApiError::bad(-1135, "Invalid JSON Request")),
-            Some(request) => {
-                let none = Map::new();
-                let params = request.get("params").and_then(Value::as_object).unwrap_or(&none);
-                match (request.get("method").and_then(Value::as_str), texts(params)) {
-                    (None, _) => Err(ApiError::missing("method")),
-                    (_, Err(error)) => Err(error),
-                    (Some(method), Ok(values)) => self.perform(method, &Params::sorted(values)).await,
-                }
-            }
-        };
+        let result = self.perform(asked).await;
         tokio::time::sleep(fate.delay).await;
         let result = match fate.end {
-            End::CutAfter => return None,
+            End::CutAfter => return Reply::Cut,
             End::Unknown => Err(ApiError::unknown_outcome()),
             End::Reply | End::CutBefore => result,
         };
-        let answer = match result {
-            Ok(result) => json!({"id": id, "status": 200, "result": result, "rateLimits": self.rate_limits()}),
-            Err(error) => json!({
-                "id": id, "status": error.status,
-                "error": {"code": error.code, "msg": error.message},
-                "rateLimits": self.rate_limits(),
-            }),
+        let (status, orders, body) = match &result {
+            Ok(done) => (200, done.orders, format!("\"result\":{}", done.result)),
+            Err(error) => (error.status, None, format!("\"error\":{}", self.error(error))),
         };
-        Some(answer.to_string())
+        let limits = if shows_limits {
+            format!(",\"rateLimits\":{}", self.rate_limits(orders))
+        } else {
+            String::new()
+        };
+        let answer = format!("{{\"id\":{id},\"status\":{status},{body}{limits}}}");
+        if status == 418 {
+            Reply::Last(answer)
+        } else {
+            Reply::Answer(answer)
+        }
+    }
+
+    fn shutdown(&self) -> String {
+        json!({"event": {"e": "serverShutdown", "E": self.api.millis()}}).to_string()
     }
 
     fn leave(&mut self) {
-        self.end(|_| true);
+        self.end(|_| true, false);
     }
 }

@@ -4,7 +4,7 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// What a WebSocket is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub struct Clients {
     most: usize,
     open: Mutex<BTreeMap<u64, Arc<Notify>>>,
     next: [AtomicU64; 2],
+    closing: watch::Sender<bool>,
 }
 
 impl Clients {
@@ -30,6 +31,7 @@ impl Clients {
             most,
             open: Mutex::default(),
             next: [AtomicU64::new(0), AtomicU64::new(0)],
+            closing: watch::Sender::new(false),
         }
     }
 
@@ -55,6 +57,11 @@ impl Clients {
         })
     }
 
+    /// Tells everyone that the venue shuts down, and ends their connections.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
     /// Cuts those of a kind, or all; returns how many.
     pub fn disconnect(&self, kind: Option<ClientKind>) -> usize {
         let open = self.open.lock();
@@ -75,6 +82,13 @@ pub struct Place {
 }
 
 impl Place {
+    /// Resolves when the venue shuts down.
+    pub async fn closing(&self) {
+        let mut closing = self.clients.closing.subscribe();
+        // the sender lives in `clients`, which this place holds
+        let _ = closing.wait_for(|closing| *closing).await;
+    }
+
     /// Resolves when the connection is to be cut.
     pub async fn cut(&self) {
         self.told.notified().await;
@@ -105,5 +119,7 @@ mod tests {
         drop(first);
         assert_eq!((clients.open(), clients.disconnect(None)), (2, 2));
         api.cut().await;
+        clients.close();
+        api.closing().await;
     }
 }

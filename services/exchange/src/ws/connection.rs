@@ -14,19 +14,35 @@ use tokio::time::Instant;
 /// Largest request frame, in bytes.
 pub(super) const MOST_BYTES: usize = 64 * 1024;
 
+/// What a session says to one request.
+pub(super) enum Reply {
+    /// An answer.
+    Answer(String),
+    /// An answer, with which the connection ends.
+    Last(String),
+    /// Nothing: the connection is cut.
+    Cut,
+}
+
 /// What a connection does with its requests.
 pub(super) trait Session: Send {
-    /// Answers one text frame; `None` cuts the connection.
-    fn request(&mut self, text: &str) -> impl Future<Output = Option<String>> + Send;
+    /// Answers one text frame.
+    fn request(&mut self, text: &str) -> impl Future<Output = Reply> + Send;
+    /// What it says before the venue ends the connection.
+    fn shutdown(&self) -> String;
     /// Undoes the subscriptions.
     fn leave(&mut self);
 }
 
 /// How a connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Ending {
     /// With a close frame.
     Farewell,
+    /// With a last text, and a close frame.
+    Last(String),
+    /// Because the venue or the age of the connection asks for it.
+    Planned,
     /// Without a word.
     Cut,
 }
@@ -57,17 +73,39 @@ pub(super) async fn serve(
         ending = read(&mut stream, &reader, &mut session, bounds) => ending,
         () = place.cut() => Ending::Cut,
         () = api.faults.cut(place.number) => Ending::Cut,
+        () = place.closing() => Ending::Planned,
+        () = grown_old(bounds) => Ending::Planned,
+    };
+    let last = match ending {
+        Ending::Cut => {
+            session.leave();
+            return;
+        }
+        Ending::Last(text) => Some(text),
+        Ending::Planned => Some(session.shutdown()),
+        Ending::Farewell => None,
     };
     session.leave();
-    if ending == Ending::Cut {
-        return;
-    }
     // a reader that is behind may never take the farewell either
     let farewell = Message::Close(Some(CloseFrame {
         code: 1008,
         reason: "disconnected".into(),
     }));
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(1), sink.send(farewell)).await;
+    let parting = async {
+        if let Some(text) = last {
+            sink.feed(Message::Text(text.into())).await?;
+        }
+        sink.send(farewell).await
+    };
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(1), parting).await;
+}
+
+/// Resolves at the age at which a connection ends.
+async fn grown_old(bounds: Bounds) {
+    match bounds.age {
+        Some(age) => tokio::time::sleep(age).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Writes what waits, flushing when nothing more does.
@@ -124,11 +162,14 @@ async fn read(
             Message::Ping(_) | Message::Pong(_) => continue,
             Message::Binary(_) | Message::Close(_) => return Ending::Farewell,
         };
-        let Some(answer) = answer else {
-            return Ending::Cut;
-        };
-        if !reader.answer(answer) {
-            return Ending::Farewell;
+        match answer {
+            Reply::Answer(answer) => {
+                if !reader.answer(answer) {
+                    return Ending::Farewell;
+                }
+            }
+            Reply::Last(answer) => return Ending::Last(answer),
+            Reply::Cut => return Ending::Cut,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod api;
 pub mod clients;
 mod connection;
+mod methods;
 mod streams;
 
 use crate::rest::Api;
@@ -22,6 +23,8 @@ pub struct Bounds {
     pub max_frames: usize,
     /// A reader silent for so long is disconnected.
     pub pong: Duration,
+    /// Age at which a connection ends.
+    pub age: Option<Duration>,
 }
 
 /// Routes of the WebSockets.

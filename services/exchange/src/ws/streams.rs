@@ -1,7 +1,7 @@
 //! Market streams: `/ws/<stream>`, `/stream?streams=<a>/<b>`, and SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS.
 
 use super::clients::ClientKind;
-use super::connection::{self, Session};
+use super::connection::{self, Reply, Session};
 use crate::hub::{Reader, Topic};
 use crate::rest::Api;
 use crate::rest::params::Params;
@@ -56,7 +56,6 @@ fn open(api: Arc<Api>, upgrade: WebSocketUpgrade, streams: String, combined: boo
                 api: api.clone(),
                 reader: reader.clone(),
                 topics,
-                combined,
             };
             connection::serve(socket, &api, place, reader, frames, session).await;
         })
@@ -66,7 +65,6 @@ struct Streams {
     api: Arc<Api>,
     reader: Arc<Reader>,
     topics: BTreeSet<Topic>,
-    combined: bool,
 }
 
 /// A refusal of a stream request.
@@ -110,24 +108,48 @@ impl Streams {
                 Ok(Value::Null)
             }
             Some("LIST_SUBSCRIPTIONS") => Ok(self.topics.iter().map(|topic| self.api.hub.name(*topic)).collect()),
-            Some("GET_PROPERTY") => Ok(json!(self.combined)),
+            Some("GET_PROPERTY") => match request["params"].as_array().map(Vec::as_slice) {
+                None | Some([]) => Ok(json!(self.reader.is_combined())),
+                Some([Value::String(name)]) if name == "combined" => Ok(json!(self.reader.is_combined())),
+                Some(_) => Err(unknown_property()),
+            },
+            Some("SET_PROPERTY") => match request["params"].as_array().map(Vec::as_slice) {
+                Some([Value::String(name), Value::Bool(combined)]) if name == "combined" => {
+                    self.reader.set_combined(*combined);
+                    Ok(Value::Null)
+                }
+                _ => Err(unknown_property()),
+            },
             Some(other) => Err(Fault(2, format!("Invalid request: unknown method {other:.40}"))),
             None => Err(Fault(2, "Invalid request: method must be a string".to_owned())),
         }
     }
 }
 
+fn unknown_property() -> Fault {
+    Fault(0, "Unknown property".to_owned())
+}
+
 impl Session for Streams {
-    async fn request(&mut self, text: &str) -> Option<String> {
+    async fn request(&mut self, text: &str) -> Reply {
         let Ok(request) = serde_json::from_str::<Value>(text) else {
-            return Some(json!({"error": {"code": 3, "msg": "Invalid JSON"}}).to_string());
+            return Reply::Answer(json!({"error": {"code": 3, "msg": "Invalid JSON"}}).to_string());
         };
         let id = request["id"].clone();
         let answer = match self.perform(&request) {
             Ok(result) => json!({"result": result, "id": id}),
             Err(Fault(code, message)) => json!({"error": {"code": code, "msg": message}, "id": id}),
         };
-        Some(answer.to_string())
+        Reply::Answer(answer.to_string())
+    }
+
+    fn shutdown(&self) -> String {
+        let event = json!({"e": "serverShutdown", "E": self.api.millis()});
+        if self.reader.is_combined() {
+            json!({"stream": "!serverShutdown", "data": event}).to_string()
+        } else {
+            event.to_string()
+        }
     }
 
     fn leave(&mut self) {

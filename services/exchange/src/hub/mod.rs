@@ -1,92 +1,31 @@
 //! Who listens to what. The venue publishes here; readers have bounded queues, and one that does not keep up is cut off.
 
-use crate::core::bars::Interval;
-use crate::core::effects::UserEvent;
+mod digest;
+mod topics;
+
+pub use topics::{Kind, Pace, Topic, Window};
+
+use crate::core::effects::{Execution, UserEvent, UserEventKind};
 use crate::core::listing::Listing;
 use crate::core::market::MarketEvent;
+use crate::core::venue::Venue;
 use crate::faults::{Class, Frame};
+use crate::limits::Meter;
 use crate::wire;
 use axum::extract::ws::Utf8Bytes;
+use digest::Digest;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::{Notify, mpsc};
-
-/// The kinds of market streams.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// `@trade`
-    Trade,
-    /// `@aggTrade`
-    Aggregate,
-    /// `@depth@100ms`
-    Depth,
-    /// `@bookTicker`
-    Best,
-    /// `@kline_<interval>`
-    Kline(Interval),
-}
-
-/// Streams of a symbol.
-const KINDS: usize = 8;
-
-impl Kind {
-    fn index(self) -> usize {
-        match self {
-            Kind::Trade => 0,
-            Kind::Aggregate => 1,
-            Kind::Depth => 2,
-            Kind::Best => 3,
-            Kind::Kline(interval) => 4 + interval as usize,
-        }
-    }
-
-    fn of(event: &MarketEvent) -> Self {
-        match event {
-            MarketEvent::Trade(_) => Kind::Trade,
-            MarketEvent::Aggregate(_) => Kind::Aggregate,
-            MarketEvent::Depth { .. } => Kind::Depth,
-            MarketEvent::Best { .. } => Kind::Best,
-            MarketEvent::Kline { interval, .. } => Kind::Kline(*interval),
-        }
-    }
-
-    fn parse(name: &str) -> Option<Self> {
-        match name {
-            "trade" => Some(Kind::Trade),
-            "aggTrade" => Some(Kind::Aggregate),
-            "depth@100ms" => Some(Kind::Depth),
-            "bookTicker" => Some(Kind::Best),
-            _ => name.strip_prefix("kline_").and_then(Interval::parse).map(Kind::Kline),
-        }
-    }
-
-    fn name(self) -> String {
-        match self {
-            Kind::Trade => "trade".to_owned(),
-            Kind::Aggregate => "aggTrade".to_owned(),
-            Kind::Depth => "depth@100ms".to_owned(),
-            Kind::Best => "bookTicker".to_owned(),
-            Kind::Kline(interval) => format!("kline_{}", interval.name()),
-        }
-    }
-}
-
-/// One stream: a symbol's index and what of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Topic {
-    /// Index of the symbol.
-    pub symbol: usize,
-    /// What of it.
-    pub kind: Kind,
-}
+use topics::KINDS;
 
 /// One connection's end of the hub.
 #[derive(Debug)]
 pub struct Reader {
     id: u64,
-    combined: bool,
+    combined: AtomicBool,
     queue: mpsc::Sender<Frame>,
     behind: Notify,
 }
@@ -105,6 +44,16 @@ impl Reader {
         };
         self.queue.try_send(frame).is_ok()
     }
+
+    /// Whether each frame is wrapped with its stream's name.
+    pub fn is_combined(&self) -> bool {
+        self.combined.load(Ordering::Relaxed)
+    }
+
+    /// Wraps each frame with its stream's name from now on, or no more.
+    pub fn set_combined(&self, combined: bool) {
+        self.combined.store(combined, Ordering::Relaxed);
+    }
 }
 
 /// The frames of a reader.
@@ -119,19 +68,23 @@ struct Listener {
 pub struct Hub {
     listings: Vec<Listing>,
     topics: Mutex<Vec<Vec<Arc<Reader>>>>,
+    digest: Mutex<Digest>,
     accounts: Mutex<BTreeMap<String, Vec<Listener>>>,
+    meter: Arc<Mutex<Meter>>,
     next_reader: AtomicU64,
     queue_frames: usize,
 }
 
 impl Hub {
-    /// A hub that nobody listens to.
-    pub fn new(listings: Vec<Listing>, queue_frames: usize) -> Self {
-        let topics = (0..listings.len() * KINDS).map(|_| Vec::new()).collect();
+    /// A hub that nobody listens to; fills are noted in the meter.
+    pub fn new(listings: Vec<Listing>, queue_frames: usize, meter: Arc<Mutex<Meter>>) -> Self {
+        let topics = (0..(listings.len() + 1) * KINDS).map(|_| Vec::new()).collect();
         Self {
+            digest: Mutex::new(Digest::new(listings.len())),
             listings,
             topics: Mutex::new(topics),
             accounts: Mutex::default(),
+            meter,
             next_reader: AtomicU64::new(0),
             queue_frames,
         }
@@ -144,7 +97,7 @@ impl Hub {
         (
             Arc::new(Reader {
                 id,
-                combined,
+                combined: AtomicBool::new(combined),
                 queue,
                 behind: Notify::new(),
             }),
@@ -154,33 +107,18 @@ impl Hub {
 
     /// The topic of a stream's name, such as `btcusdt@depth@100ms`.
     pub fn topic(&self, name: &str) -> Option<Topic> {
-        let (symbol, rest) = name.split_once('@')?;
-        if symbol.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return None;
-        }
-        let symbol = self
-            .listings
-            .iter()
-            .position(|listing| listing.symbol.eq_ignore_ascii_case(symbol))?;
-        Some(Topic {
-            symbol,
-            kind: Kind::parse(rest)?,
-        })
+        Topic::parse(name, &self.listings)
     }
 
     /// The stream's name of a topic.
     pub fn name(&self, topic: Topic) -> String {
-        format!(
-            "{}@{}",
-            self.listings[topic.symbol].symbol.to_ascii_lowercase(),
-            topic.kind.name()
-        )
+        topic.name(&self.listings)
     }
 
     /// Begins to listen.
     pub fn subscribe(&self, topic: Topic, reader: &Arc<Reader>) {
         let mut topics = self.topics.lock();
-        let readers = &mut topics[topic.symbol * KINDS + topic.kind.index()];
+        let readers = &mut topics[topic.index(self.listings.len())];
         if readers.iter().all(|other| other.id != reader.id) {
             readers.push(reader.clone());
         }
@@ -188,7 +126,7 @@ impl Hub {
 
     /// Stops listening.
     pub fn unsubscribe(&self, topic: Topic, reader: &Reader) {
-        self.topics.lock()[topic.symbol * KINDS + topic.kind.index()].retain(|other| other.id != reader.id);
+        self.topics.lock()[topic.index(self.listings.len())].retain(|other| other.id != reader.id);
     }
 
     /// Begins to listen to an account.
@@ -218,37 +156,87 @@ impl Hub {
     /// Sends market events to those who listen.
     pub fn publish_market(&self, events: &[(usize, i64, MarketEvent)]) {
         let mut topics = self.topics.lock();
+        let mut digest = self.digest.lock();
         for (symbol, time, event) in events {
+            let wanted = |pace| {
+                let kind = Kind::Depth(pace);
+                let topic = Topic {
+                    symbol: Some(*symbol),
+                    kind,
+                };
+                !topics[topic.index(self.listings.len())].is_empty()
+            };
+            if matches!(event, MarketEvent::Depth { .. }) && (wanted(Pace::Slow) || wanted(Pace::SlowNamed)) {
+                digest.note(*symbol, event);
+            }
             let topic = Topic {
-                symbol: *symbol,
+                symbol: Some(*symbol),
                 kind: Kind::of(event),
             };
-            let stream = topic.symbol * KINDS + topic.kind.index();
-            let readers = &mut topics[stream];
-            if readers.is_empty() {
-                continue;
-            }
-            let class = Class::Market {
-                stream: stream as u64,
-                depth: topic.kind == Kind::Depth,
-            };
-            let plain = wire::market::frame(&self.listings[*symbol], *time, event);
-            let combined = readers
-                .iter()
-                .any(|reader| reader.combined)
-                .then(|| Utf8Bytes::from(format!("{{\"stream\":\"{}\",\"data\":{plain}}}", self.name(topic))));
-            let plain = Utf8Bytes::from(plain);
-            readers.retain(|reader| {
-                let frame = if reader.combined { combined.clone() } else { None };
-                deliver(reader, class, frame.unwrap_or_else(|| plain.clone()))
+            self.send(&mut topics, topic, || {
+                wire::market::frame(&self.listings[*symbol], *time, event)
             });
         }
+    }
+
+    /// Sends what is told at fixed times rather than when it happens: tickers, partial books, depth each second.
+    pub fn publish_digest(&self, venue: &Venue) {
+        let now = venue.now();
+        let mut digest = self.digest.lock();
+        let due = digest.due(now);
+        if !due.tenth {
+            return;
+        }
+        let mut topics = self.topics.lock();
+        for (symbol, market) in venue.markets().iter().enumerate() {
+            let row = symbol * KINDS;
+            if topics[row..row + KINDS].iter().all(Vec::is_empty) {
+                continue;
+            }
+            for (kind, frame) in digest.frames(symbol, market, now, due, |kind| !topics[row + kind.index()].is_empty())
+            {
+                let topic = Topic {
+                    symbol: Some(symbol),
+                    kind,
+                };
+                self.send(&mut topics, topic, || frame);
+            }
+        }
+        if due.second {
+            let row = self.listings.len() * KINDS;
+            for (kind, frame) in digest.arrays(venue, now, |kind: Kind| !topics[row + kind.index()].is_empty()) {
+                self.send(&mut topics, Topic { symbol: None, kind }, || frame);
+            }
+        }
+    }
+
+    fn send(&self, topics: &mut [Vec<Arc<Reader>>], topic: Topic, frame: impl FnOnce() -> String) {
+        let stream = topic.index(self.listings.len());
+        let readers = &mut topics[stream];
+        if readers.is_empty() {
+            return;
+        }
+        let class = Class::Market {
+            stream: stream as u64,
+            depth: topic.kind.is_depth(),
+        };
+        let plain = frame();
+        let combined = readers
+            .iter()
+            .any(|reader| reader.is_combined())
+            .then(|| Utf8Bytes::from(format!("{{\"stream\":\"{}\",\"data\":{plain}}}", self.name(topic))));
+        let plain = Utf8Bytes::from(plain);
+        readers.retain(|reader| {
+            let frame = if reader.is_combined() { combined.clone() } else { None };
+            deliver(reader, class, frame.unwrap_or_else(|| plain.clone()))
+        });
     }
 
     /// Sends private events to those who listen to the account.
     pub fn publish_user(&self, events: &[UserEvent]) {
         let mut accounts = self.accounts.lock();
         for event in events {
+            self.note_first_fill(event);
             let Some(listeners) = accounts.get_mut(&event.account) else {
                 continue;
             };
@@ -258,6 +246,24 @@ impl Hub {
                 deliver(&listener.reader, Class::User, frame.into())
             });
         }
+    }
+
+    /// An order that begins to fill no longer counts among the unfilled ones.
+    fn note_first_fill(&self, event: &UserEvent) {
+        if let UserEventKind::Execution { order, execution } = &event.kind
+            && let Execution::Trade(fill) = execution
+            && order.executed == fill.quantity
+        {
+            self.meter.lock().first_fill(&event.account, fill.maker, event.time);
+        }
+    }
+
+    /// Tells a reader that its subscription of an account has ended.
+    pub fn end_subscription(&self, subscription: u64, reader: &Reader, millis: i64) {
+        let frame = format!(
+            "{{\"subscriptionId\":{subscription},\"event\":{{\"e\":\"eventStreamTerminated\",\"E\":{millis}}}}}"
+        );
+        deliver(reader, Class::Answer, frame.into());
     }
 }
 
@@ -273,37 +279,14 @@ fn deliver(reader: &Reader, class: Class, text: Utf8Bytes) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Config;
     use crate::core::listing::catalogue;
     use crate::core::market::Best;
 
-    #[test]
-    fn names_and_topics_agree() {
-        let hub = Hub::new(catalogue(3), 16);
-        for name in [
-            "btcusdt@trade",
-            "ethusdt@aggTrade",
-            "solusdt@depth@100ms",
-            "btcusdt@bookTicker",
-            "btcusdt@kline_1m",
-        ] {
-            let topic = hub.topic(name).unwrap_or_else(|| panic!("{name}"));
-            assert_eq!(hub.name(topic), name);
-        }
-        for name in [
-            "btcusdt",
-            "BTCUSDT@trade",
-            "btcusdt@depth",
-            "btcusdt@kline_1d",
-            "nosuch@trade",
-            "",
-        ] {
-            assert_eq!(hub.topic(name), None, "{name}");
-        }
-    }
-
     #[tokio::test]
     async fn a_slow_reader_is_cut_off() {
-        let hub = Hub::new(catalogue(1), 2);
+        let meter = Meter::new(Config::default().request_limits());
+        let hub = Hub::new(catalogue(1), 2, Arc::new(Mutex::new(meter)));
         let (slow, mut frames) = hub.reader(true);
         let (quick, mut quick_frames) = hub.reader(false);
         let topic = hub.topic("btcusdt@bookTicker").unwrap();
