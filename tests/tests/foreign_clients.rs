@@ -106,6 +106,44 @@ async fn ccxt_trades_on_the_exchange() {
     assert!(out.ends_with("agreed\n"), "{out}");
 }
 
+/// What `ccxt_unified.py` says: each of ccxt's own tests by the name of its method, and what the exchange does not have.
+const UNIFIED: [&str; 20] = [
+    "passed loadMarkets",
+    "passed features",
+    "passed afterConstruct",
+    "passed fetchTicker",
+    "passed fetchTickers",
+    "passed fetchLastPrices",
+    "passed fetchOHLCV",
+    "passed fetchTrades",
+    "passed fetchOrderBook",
+    "passed fetchL2OrderBook",
+    "passed signIn",
+    "passed fetchBalance",
+    "passed fetchOrders",
+    "passed fetchOpenOrders",
+    "passed fetchClosedOrders",
+    "passed fetchMyTrades",
+    "absent fetchStatus",
+    "absent fetchCurrencies",
+    "absent fetchTradingFees",
+    "absent fetchDeposits",
+];
+
+#[tokio::test]
+async fn ccxts_own_tests_of_the_unified_api_pass() {
+    let (Some(binary), Some(python)) = (tool("TRADEMESH_BINARY"), tool("TRADEMESH_PYTHON")) else {
+        return;
+    };
+    let folder = folder();
+    let platform = Platform::up(&binary, folder.path(), &SYMBOLS);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign/ccxt_unified.py");
+    let key = folder.path().join("accounts").join("paper-3.json");
+    let (code, out, err) = run(Command::new(python).arg(script).arg(platform.exchange()).arg(key));
+    assert_eq!(code, Some(0), "{out}\n{err}");
+    assert_eq!(out.lines().collect::<Vec<_>>(), UNIFIED, "{err}");
+}
+
 #[tokio::test]
 async fn the_openapi_page_is_valid_and_schemathesis_finds_nothing() {
     let (Some(binary), Some(python)) = (tool("TRADEMESH_BINARY"), tool("TRADEMESH_PYTHON")) else {
