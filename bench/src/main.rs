@@ -8,6 +8,7 @@ mod order_rate;
 mod platform;
 mod process;
 mod report;
+mod restart;
 mod slow_consumer;
 
 use clap::{Args, Parser, Subcommand};
@@ -39,6 +40,8 @@ enum What {
     Orders(Orders),
     /// Order latency with and without a consumer that stands still, in turns, and the memory that it costs
     SlowConsumer(SlowConsumer),
+    /// Time until the platform is ready again, by the length of its order journal
+    Restart(Restart),
     /// Book updates a second on one core
     Book,
     /// The matching book beside `orderbook-rs`
@@ -49,7 +52,17 @@ enum What {
         boot: Boot,
         #[command(flatten)]
         orders: Orders,
+        #[command(flatten)]
+        restart: Restart,
     },
+}
+
+/// Options of `restart`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Restart {
+    /// Lengths of the journal, in records
+    #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000, 1_000_000])]
+    pub(crate) records: Vec<u64>,
 }
 
 /// Options of `boot`.
@@ -111,13 +124,15 @@ fn main() -> Outcome {
         What::Boot(options) => boot::run(binary, options),
         What::Orders(options) => order_rate::run(binary, options),
         What::SlowConsumer(options) => slow_consumer::run(binary, options),
+        What::Restart(options) => restart::run(binary, options),
         What::Book => book::run(),
         What::Matching => matching::run(),
-        What::All { boot, orders } => {
+        What::All { boot, orders, restart } => {
             book::run()?;
             matching::run()?;
             boot::run(binary, boot)?;
-            order_rate::run(binary, orders)
+            order_rate::run(binary, orders)?;
+            restart::run(binary, restart)
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -18,7 +19,7 @@ const SHOWN: usize = 12;
 pub(crate) struct Platform {
     child: Child,
     started: Value,
-    folder: TempDir,
+    folder: Arc<TempDir>,
     /// From the start of the process to the line that says it is ready.
     pub(crate) ready_after: Duration,
 }
@@ -29,7 +30,18 @@ impl Platform {
     /// # Errors
     /// When it cannot be started, or is not ready in time; its log is in the message.
     pub(crate) fn up(binary: &Path, settings: &[String]) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let folder = tempfile::tempdir()?;
+        Self::up_in(binary, Arc::new(tempfile::tempdir()?), settings)
+    }
+
+    /// Starts it in a folder that it may have been in before.
+    ///
+    /// # Errors
+    /// As [`Platform::up`].
+    pub(crate) fn up_in(
+        binary: &Path,
+        folder: Arc<TempDir>,
+        settings: &[String],
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let log = File::create(folder.path().join("log"))?;
         let mut command = Command::new(binary);
         command.args(["up", "--json", "--any-port", "--set"]);
@@ -74,6 +86,15 @@ impl Platform {
     /// The process's id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Ends it in good order, as Ctrl-C does.
+    ///
+    /// # Errors
+    /// When it cannot be told, or waited for.
+    pub(crate) fn interrupt(mut self) -> std::io::Result<()> {
+        Command::new("kill").args(["-INT", &self.id().to_string()]).status()?;
+        self.child.wait().map(drop)
     }
 
     /// The folder that everything of it is in.

@@ -134,6 +134,14 @@ impl Platform {
         wait(&mut self.child)
     }
 
+    /// Waits until it ends by itself.
+    ///
+    /// # Panics
+    /// When it does not end in time.
+    pub fn wait(mut self) -> ExitStatus {
+        wait(&mut self.child)
+    }
+
     /// Kills it with SIGKILL and waits for the end.
     ///
     /// # Panics

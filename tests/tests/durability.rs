@@ -1,0 +1,432 @@
+//! The disk fails, fills up, and forgets, under the real binary; the exchange's ledger says what is true.
+
+#![allow(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test may panic, and shares its support module"
+)]
+
+use mesh_tests::client::{Answer, Rest};
+use mesh_tests::process::{Platform, folder, tool};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const OPTIONS: [&str; 6] = [
+    "--set",
+    "exchange.symbols=12",
+    "--set",
+    "exchange.limits=bench",
+    "--set",
+    "trading.shards=1",
+];
+const ORDERS: &str = "/v1/accounts/paper-1/orders";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn start(binary: &Path, folder: &Path) -> (Platform, Rest) {
+    let platform = Platform::up(binary, folder, &OPTIONS);
+    let admin = Rest::new(&platform.gateway())
+        .login("admin", &platform.admin_password())
+        .await;
+    admin
+        .get_until("/v1/quotes?symbols=BTCUSDT", |body| {
+            body["quotes"][0]["state"] == "BOOK_STATE_LIVE"
+        })
+        .await;
+    (platform, admin)
+}
+
+fn order(id: &str, side: &str, quantity: &str, price: Option<f64>) -> Value {
+    let mut order = json!({
+        "clientOrderId": id, "symbol": "BTCUSDT", "side": side, "type": "ORDER_TYPE_MARKET", "quantity": quantity,
+    });
+    if let Some(price) = price {
+        order["type"] = "ORDER_TYPE_LIMIT".into();
+        order["timeInForce"] = "TIME_IN_FORCE_GTC".into();
+        order["price"] = format!("{price:.2}").into();
+    }
+    order
+}
+
+async fn accepted(admin: &Rest, order: &Value) -> String {
+    let answer = admin.post(ORDERS, order).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.body["order"]["orderId"].as_str().unwrap().to_owned()
+}
+
+async fn until(admin: &Rest, id: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
+    let body = admin
+        .get_until(&format!("{ORDERS}/{id}"), |body| is_wanted(&body["order"]))
+        .await;
+    body["order"].clone()
+}
+
+fn has_status(wanted: &'static [&'static str]) -> impl Fn(&Value) -> bool {
+    move |order| {
+        wanted
+            .iter()
+            .any(|status| order["status"] == format!("ORDER_STATUS_{status}"))
+    }
+}
+
+async fn price_of(admin: &Rest, side: &str) -> f64 {
+    let quotes = admin.get("/v1/quotes?symbols=BTCUSDT").await.body;
+    number(&quotes["quotes"][0][side]["price"])
+}
+
+fn number(value: &Value) -> f64 {
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("{value} is no decimal"))
+        .parse()
+        .unwrap()
+}
+
+/// What the exchange's ledger says that the account holds.
+async fn held_at_the_venue(admin: &Rest, asset: &str) -> f64 {
+    let venue = admin.get("/v1/exchange/accounts?pageSize=1000").await.body;
+    let find = |list: &Value, key: &str, name: &str| {
+        let found = list.as_array().into_iter().flatten().find(|one| one[key] == name);
+        found.cloned()
+    };
+    let account = find(&venue["accounts"], "name", "paper-1").expect("the exchange knows the account");
+    let balance = find(&account["balances"], "asset", asset);
+    balance.map_or(0.0, |balance| number(&balance["free"]) + number(&balance["locked"]))
+}
+
+/// The open segment of the one shard's journal.
+fn segment(folder: &Path) -> PathBuf {
+    let mut segments: Vec<PathBuf> = std::fs::read_dir(folder.join("trading/shard-0"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "segment"))
+        .collect();
+    segments.sort();
+    segments.pop().unwrap()
+}
+
+/// strace on a running process: the next `fdatasync` of this file fails in every thread, and each is written down.
+struct FailingSync {
+    strace: Child,
+    log: PathBuf,
+}
+
+impl FailingSync {
+    fn attach(strace: &Path, id: u32, file: &Path, log: PathBuf) -> FailingSync {
+        let mut strace = Command::new(strace)
+            .args(["-f", "-y", "-p", &id.to_string(), "-e", "trace=fdatasync"])
+            .args(["-e", "inject=fdatasync:error=EIO:when=1", "-P"])
+            .arg(file)
+            .arg("-o")
+            .arg(&log)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("strace starts");
+        let mut said = String::new();
+        let mut lines = BufReader::new(strace.stderr.take().unwrap());
+        while !said.contains("attached") {
+            let read = lines.read_line(&mut said).unwrap();
+            assert!(read > 0, "strace cannot attach: {said}");
+        }
+        FailingSync { strace, log }
+    }
+
+    /// Once the process has ended: how often the file was synced, and whether each of these failed.
+    fn syncs(mut self) -> Vec<bool> {
+        self.strace.wait().unwrap();
+        let log = std::fs::read_to_string(&self.log).unwrap();
+        let syncs = log
+            .lines()
+            .filter(|line| line.contains("fdatasync(") && line.contains(".segment"));
+        syncs.map(|line| line.contains("EIO")).collect()
+    }
+}
+
+impl Drop for FailingSync {
+    fn drop(&mut self) {
+        // It ends with what it watches.
+        let _ = self.strace.kill();
+        let _ = self.strace.wait();
+    }
+}
+
+#[tokio::test]
+async fn after_a_failed_sync_the_process_ends_and_the_answer_was_unknown() {
+    let Some(binary) = tool("TRADEMESH_BINARY") else { return };
+    let Some(strace) = tool("TRADEMESH_STRACE") else { return };
+    let folder = folder();
+    let (platform, admin) = start(&binary, folder.path()).await;
+    let begun_with = held_at_the_venue(&admin, "BTC").await;
+    let first = accepted(&admin, &order("first", "SIDE_BUY", "0.01", None)).await;
+    // Once it is over nothing is journalled any more until the next order.
+    until(&admin, &first, has_status(&["FILLED", "EXPIRED"])).await;
+    let segment = segment(folder.path());
+    let failing = FailingSync::attach(&strace, platform.id(), &segment, folder.path().join("strace.log"));
+
+    let second = order("second", "SIDE_BUY", "0.02", None);
+    let unknown = admin.post(ORDERS, &second).await;
+    assert_eq!(
+        (unknown.status, unknown.reason()),
+        (500, "OUTCOME_UNKNOWN"),
+        "{}",
+        unknown.body
+    );
+    let status = platform.wait();
+    assert!(status.code().is_some_and(|code| code != 0), "{status:?}");
+    assert_eq!(failing.syncs(), [true], "one sync failed, and none was tried again");
+
+    let (_platform, admin) = start(&binary, folder.path()).await;
+    let second = accepted(&admin, &second).await;
+    let mut bought = 0.0;
+    for id in [first, second] {
+        // An intent that was on the disk and never sent is never sent again.
+        let over = until(&admin, &id, |order| {
+            has_status(&["FILLED", "EXPIRED"])(order)
+                || (has_status(&["REJECTED"])(order) && order["reason"] == "NEVER_REACHED_VENUE")
+        })
+        .await;
+        bought += number(&over["filledQuantity"]);
+    }
+    let held = held_at_the_venue(&admin, "BTC").await;
+    assert!(
+        (held - begun_with - bought).abs() < 1e-9,
+        "the orders say {bought}, the exchange {held} after {begun_with}"
+    );
+}
+
+/// A file system of 64 MiB, unmounted when it is dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// None where mounting is not permitted: that is said, and fails where tools are required.
+    fn mount(at: &Path) -> Option<SmallDisk> {
+        std::fs::create_dir_all(at).unwrap();
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=64m", "trademesh-test"])
+            .arg(at)
+            .output();
+        if mount.as_ref().is_ok_and(|output| output.status.success()) {
+            return Some(SmallDisk(at.to_path_buf()));
+        }
+        assert!(
+            std::env::var_os("TRADEMESH_REQUIRE_TOOLS").is_none(),
+            "no file system can be mounted: {mount:?}"
+        );
+        eprintln!("skipped: no file system can be mounted here; root may");
+        None
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.0.join("ballast")
+    }
+
+    fn fill(&self) {
+        let mut file = std::fs::File::create(self.ballast()).unwrap();
+        let mut size = 1 << 20;
+        while size > 0 {
+            match file.write(&vec![0xba; size]) {
+                Ok(_) => {}
+                Err(error) => {
+                    assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+                    size /= 2;
+                }
+            }
+        }
+    }
+
+    fn make_room(&self) {
+        std::fs::remove_file(self.ballast()).unwrap();
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: the platform may still have it open where a test fails.
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// Sends new orders until one is refused for want of room.
+async fn until_refused(admin: &Rest) -> (Value, Answer) {
+    let begun = Instant::now();
+    for number in 0.. {
+        // Far below the market, and cancelled at once, so that neither the position nor the open orders are at a limit.
+        let price = price_of(admin, "bid").await * 0.97;
+        let quantity = format!("0.00{}", 100 + number);
+        let filler = order(&format!("filler-{number}"), "SIDE_BUY", &quantity, Some(price));
+        let answer = admin.post(ORDERS, &filler).await;
+        if answer.reason() == "DISK_FULL" {
+            return (filler, answer);
+        }
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let id = answer.body["order"]["orderId"].as_str().unwrap();
+        let cancelled = admin.post(&format!("{ORDERS}/{id}:cancel"), &json!({})).await;
+        assert_eq!(cancelled.status, 200, "{}", cancelled.body);
+        assert!(begun.elapsed() < PATIENCE, "the disk never filled up");
+    }
+    unreachable!("the numbers do not end")
+}
+
+/// The sum of what has traded of these orders.
+async fn filled(admin: &Rest, ids: &[String]) -> f64 {
+    let mut sum = 0.0;
+    for id in ids {
+        let order = admin.get(&format!("{ORDERS}/{id}")).await.body;
+        sum += number(&order["order"]["filledQuantity"]);
+    }
+    sum
+}
+
+#[tokio::test]
+async fn on_a_full_disk_cancels_halts_and_fills_work_and_new_orders_wait() {
+    let Some(binary) = tool("TRADEMESH_BINARY") else { return };
+    let folder = folder();
+    let Some(disk) = SmallDisk::mount(&folder.path().join("trading")) else {
+        return;
+    };
+    let (platform, admin) = start(&binary, folder.path()).await;
+    let (bid, ask) = (price_of(&admin, "bid").await, price_of(&admin, "ask").await);
+    let first = order("first", "SIDE_BUY", "0.3", None);
+    let bought = accepted(&admin, &first).await;
+    until(&admin, &bought, has_status(&["FILLED", "EXPIRED"])).await;
+    let resting = accepted(&admin, &order("resting", "SIDE_BUY", "0.01", Some(bid * 0.96))).await;
+    until(&admin, &resting, has_status(&["OPEN"])).await;
+    // Ladders on both sides: wherever the market goes, some of them trade.
+    let mut ladder = Vec::new();
+    for step in 0..12 {
+        let away = f64::from(step) * 0.0004;
+        let buy = order(&format!("buy-{step}"), "SIDE_BUY", "0.01", Some(bid * (1.0 - away)));
+        let sell = order(&format!("sell-{step}"), "SIDE_SELL", "0.005", Some(ask * (1.0 + away)));
+        ladder.push(accepted(&admin, &buy).await);
+        ladder.push(accepted(&admin, &sell).await);
+    }
+    disk.fill();
+    let (refused, answer) = until_refused(&admin).await;
+    assert_eq!(answer.status, 429, "{}", answer.body);
+    assert!(platform.log().contains("the disk is full"), "people are told");
+
+    let before = filled(&admin, &ladder).await;
+    let again = admin.post(ORDERS, &first).await;
+    assert_eq!(
+        (again.status, &again.body["order"]["orderId"]),
+        (200, &json!(bought)),
+        "{}",
+        again.body
+    );
+    let cancelled = admin.post(&format!("{ORDERS}/{resting}:cancel"), &json!({})).await;
+    assert_eq!(cancelled.status, 200, "{}", cancelled.body);
+    until(&admin, &resting, has_status(&["CANCELLED"])).await;
+    let halt = json!({"scope": "HALT_SCOPE_SYMBOL", "target": "ETHUSDT", "reason": "drill"});
+    let halted = admin.post("/v1/halts", &halt).await;
+    assert_eq!(halted.status, 200, "{}", halted.body);
+    let begun = Instant::now();
+    while filled(&admin, &ladder).await <= before {
+        assert!(begun.elapsed() < PATIENCE, "nothing of the ladder trades");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(admin.post(ORDERS, &refused).await.reason(), "DISK_FULL");
+
+    // Nor does a restart need room.
+    platform.kill();
+    let (_platform, admin) = start(&binary, folder.path()).await;
+    assert_eq!(admin.post(ORDERS, &refused).await.reason(), "DISK_FULL");
+    until(&admin, &resting, has_status(&["CANCELLED"])).await;
+    let halts = admin.get("/v1/halts").await.body;
+    assert_eq!(halts["halts"][0]["target"], "ETHUSDT", "{halts}");
+    let all = admin.post(&format!("{ORDERS}:cancelAll"), &json!({})).await;
+    assert_eq!(all.status, 200, "{}", all.body);
+    for id in &ladder {
+        until(&admin, id, has_status(&["CANCELLED", "FILLED"])).await;
+    }
+
+    disk.make_room();
+    let taken = accepted(&admin, &refused).await;
+    until(&admin, &taken, has_status(&["OPEN"])).await;
+}
+
+#[tokio::test]
+async fn a_journal_restored_from_an_old_copy_is_noticed() {
+    let Some(binary) = tool("TRADEMESH_BINARY") else { return };
+    let folder = folder();
+    let (platform, admin) = start(&binary, folder.path()).await;
+    let low = price_of(&admin, "bid").await * 0.96;
+    let known = accepted(&admin, &order("known", "SIDE_BUY", "0.01", Some(low))).await;
+    until(&admin, &known, has_status(&["OPEN"])).await;
+    assert_eq!(platform.interrupt().code(), Some(0));
+    let (journal, backup) = (folder.path().join("trading"), folder.path().join("backup"));
+    copy(&journal, &backup);
+
+    let (platform, admin) = start(&binary, folder.path()).await;
+    let forgotten = accepted(&admin, &order("forgotten", "SIDE_BUY", "0.02", Some(low))).await;
+    until(&admin, &forgotten, has_status(&["OPEN"])).await;
+    assert_eq!(platform.interrupt().code(), Some(0));
+    std::fs::remove_dir_all(&journal).unwrap();
+    copy(&backup, &journal);
+
+    let (_platform, admin) = start(&binary, folder.path()).await;
+    let halts = admin
+        .get_until("/v1/halts", |body| {
+            body["halts"].as_array().is_some_and(|halts| !halts.is_empty())
+        })
+        .await;
+    let reason = halts["halts"][0]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("DECISIONS_LOST"), "{halts}");
+    let refused = admin.post(ORDERS, &order("new", "SIDE_BUY", "0.01", Some(low))).await;
+    assert_eq!(refused.status, 422, "{}", refused.body);
+    let cancelled = admin.post(&format!("{ORDERS}/{known}:cancel"), &json!({})).await;
+    assert_eq!(cancelled.status, 200, "cancels pass: {}", cancelled.body);
+    until(&admin, &known, has_status(&["CANCELLED"])).await;
+    let resumed = admin
+        .post("/v1/halts:resume", &json!({"scope": "HALT_SCOPE_GLOBAL"}))
+        .await;
+    assert_eq!(resumed.status, 200, "{}", resumed.body);
+    let newer = accepted(&admin, &order("newer", "SIDE_BUY", "0.01", Some(low))).await;
+    until(&admin, &newer, has_status(&["OPEN"])).await;
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &to.join(entry.file_name())),
+            false => std::fs::copy(entry.path(), to.join(entry.file_name()))
+                .map(drop)
+                .unwrap(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_journal_refuses_to_start_and_names_the_place() {
+    let Some(binary) = tool("TRADEMESH_BINARY") else { return };
+    let folder = folder();
+    let (platform, admin) = start(&binary, folder.path()).await;
+    for number in 0..3 {
+        let id = accepted(
+            &admin,
+            &order(&format!("o-{number}"), "SIDE_BUY", &format!("0.01{number}"), None),
+        )
+        .await;
+        until(&admin, &id, has_status(&["FILLED", "EXPIRED"])).await;
+    }
+    platform.kill();
+    let segment = segment(folder.path());
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 4;
+    std::fs::write(&segment, bytes).unwrap();
+    let mut command = Command::new(&binary);
+    command.args(["up", "--any-port", "--set"]);
+    command
+        .arg(format!("mesh.data_dir={}", folder.path().display()))
+        .args(OPTIONS);
+    let (code, out, err) = mesh_tests::process::run(&mut command);
+    assert!(code.is_some_and(|code| code != 0) && out.is_empty(), "{code:?}: {out}");
+    let last = err.lines().last().unwrap_or_default();
+    for named in ["JOURNAL_DAMAGED", segment.to_str().unwrap(), "offset="] {
+        assert!(last.contains(named), "'{last}' does not name {named}");
+    }
+}
