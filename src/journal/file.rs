@@ -230,17 +230,26 @@ fn begin_epoch(disk: &dyn Disk, folder: &Path, chance: &Chance, firsts: &[u64]) 
     };
     let written = match (meta.write(disk, folder), firsts.last()) {
         (Err(error), Some(&last)) if is_full(&error) => {
-            // The last owner's reserve stands beyond the end of its segment: it is asked for again below.
-            let path = segment::path(folder, last);
-            let file = disk.open(&path).explain("open", &path)?;
-            let size = file.size().explain("read", &path)?;
-            file.truncate(size).explain("trim", &path)?;
+            give_back(disk, &segment::path(folder, last))?;
             meta.write(disk, folder)
         }
         (written, _) => written,
     };
     written.explain("write", &meta::path(folder))?;
     Ok(meta)
+}
+
+/// Gives the room of the last owner back to the disk: its reserve beyond the end of the segment, and the zeros that it wrote
+/// ahead. No batch ends with a zero, so that none is cut. The room is asked for again once there is an owner.
+fn give_back(disk: &dyn Disk, path: &Path) -> Result<()> {
+    let bytes = segment::read_whole(disk, path)?;
+    let written = bytes
+        .iter()
+        .rposition(|&byte| byte != 0)
+        .map_or(0, |last| last as u64 + 1);
+    let end = written.max(segment::HEADER).min(bytes.len() as u64);
+    let file = disk.open(path).explain("open", path)?;
+    file.truncate(end).explain("trim", path)
 }
 
 /// Reads the segments from the newest snapshot on that is intact and of this history; all of them without one. Answers also

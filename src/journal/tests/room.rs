@@ -84,14 +84,29 @@ async fn a_full_disk_makes_no_new_segment_and_the_old_one_goes_on() {
 
 #[tokio::test]
 async fn a_journal_opens_on_a_full_disk_in_what_was_set_aside() {
+    for zeros_bytes in [0, 4 * RESERVE] {
+        opens_on_a_full_disk(zeros_bytes).await;
+    }
+}
+
+async fn opens_on_a_full_disk(zeros_bytes: u64) {
     let disk = SimulatedDisk::default();
+    let open = || {
+        let options = FileJournalOptions {
+            segment_bytes: u64::MAX,
+            reserve_bytes: RESERVE,
+            zeros_bytes,
+            ..options(&disk)
+        };
+        FileJournal::open(Path::new(FOLDER), options).unwrap().0
+    };
     disk.set_free(Some(3 * MIB));
-    let mut journal = open_with(&disk, u64::MAX, RESERVE).unwrap();
+    let mut journal = open();
     fill_up(&mut journal).await;
     let written = journal.next_sequence();
     drop(journal);
     disk.set_free(Some(0));
-    let mut journal = open_with(&disk, u64::MAX, RESERVE).unwrap();
+    let mut journal = open();
     assert!(journal.epoch() > 1);
     assert!(!journal.has_room(4096).await.unwrap());
     journal.append(vec![vec![1; 20_000]]).await.unwrap();
