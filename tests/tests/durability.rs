@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-const OPTIONS: [&str; 10] = [
+const OPTIONS: [&str; 12] = [
     "--set",
     "exchange.symbols=12",
     "--set",
@@ -25,6 +25,8 @@ const OPTIONS: [&str; 10] = [
     "trading.limits.max_orders_per_second=10000",
     "--set",
     "trading.limits.max_open_orders=10000",
+    "--set",
+    "trading.limits.duplicate_window_ms=0",
 ];
 const ORDERS: &str = "/v1/accounts/paper-1/orders";
 /// Orders of this symbol fill the disk up.
@@ -261,9 +263,7 @@ async fn until_refused(admin: &Rest) -> (Value, Answer) {
     let mut answers = Vec::new();
     for round in 0..200 {
         let fillers = (0..25).map(|number| {
-            // Every one of other terms: the same ones twice in a short time are refused.
-            let quantity = format!("{:.4}", 0.1 + f64::from(round * 25 + number) * 0.0001);
-            let mut filler = order(&format!("filler-{round}-{number}"), "SIDE_BUY", &quantity, Some(low));
+            let mut filler = order(&format!("filler-{round}-{number}"), "SIDE_BUY", "0.01", Some(low));
             filler["symbol"] = FILLED_UP_WITH.into();
             filler
         });

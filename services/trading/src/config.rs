@@ -134,7 +134,7 @@ impl Default for Config {
             stream_buffer: 4_096,
             closed_orders_kept: 50_000,
             refusals_kept: 1_000,
-            snapshot_records: 200_000,
+            snapshot_records: 100_000,
             journal_reserve_bytes: 4 * 1024 * 1024,
             instruments_interval_ms: 60_000,
             trigger_interval_ms: 50,
