@@ -4,8 +4,8 @@ use crate::platform::Platform;
 use crate::report::{self, verdict};
 use crate::{Outcome, Restart};
 use domain::{
-    Fill, Liquidity, Money, OrderId, OrderStatus, OrderTerms, OrderType, Price, Quantity, Side, TimeInForce, Timestamp,
-    TradeId,
+    Conditions, Fill, Liquidity, Money, OrderId, OrderStatus, OrderTerms, OrderType, Price, Quantity, Side,
+    TimeInForce, Timestamp, TradeId,
 };
 use mesh::journal::{FileJournal, FileJournalOptions, Journal};
 use std::path::{Path, PathBuf};
@@ -138,6 +138,8 @@ fn life(order: u64, number: u64, trade: &mut u64) -> Result<Vec<Event>, Failure>
         price: Some(price),
         collar: None,
         quantity,
+        strategy: None,
+        conditions: Conditions::default(),
     };
     let changed = |status, reserved| {
         Event::Changed(Changed {
@@ -162,6 +164,8 @@ fn life(order: u64, number: u64, trade: &mut u64) -> Result<Vec<Event>, Failure>
         limit_revision: 1,
         digest: [number as u8; 32],
         reserved,
+        held: None,
+        reason: String::new(),
     };
     let mut events = vec![
         Event::Accepted(Box::new(accepted)),
@@ -194,6 +198,7 @@ fn life(order: u64, number: u64, trade: &mut u64) -> Result<Vec<Event>, Failure>
         let request = CancelRequested {
             order,
             request_id: String::new(),
+            reason: String::new(),
         };
         events.push(Event::CancelRequested(request));
         events.push(intent(true));
