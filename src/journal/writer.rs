@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 /// journal, and one sync has to wait for.
 pub(super) const STEP: u64 = 1024 * 1024;
 /// Zeros are written in pieces of so many bytes.
-const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
 pub(super) struct Writer {
     pub(super) disk: Arc<dyn Disk>,

@@ -240,11 +240,7 @@ async fn operators_set_faults_halt_symbols_and_cut_clients() {
             scope: scope.into(),
             ..FaultPlan::default()
         };
-        let stated = client
-            .set_faults(request(set(plan.clone()), &risk))
-            .await
-            .unwrap()
-            .into_inner();
+        let stated = client.set_faults(request(set(plan), &risk)).await.unwrap().into_inner();
         assert_eq!(stated.plan, Some(plan));
     }
     client.set_faults(request(set(every_fault()), &risk)).await.unwrap();

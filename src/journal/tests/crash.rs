@@ -29,7 +29,7 @@ const GROWS_AHEAD: &str = "/grows-ahead";
 
 fn disk_of(seed: u64) -> SimulatedDisk {
     let disk = SimulatedDisk::default();
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         disk.set_content(Path::new(GROWS_AHEAD), vec![1]);
     }
     disk

@@ -114,7 +114,8 @@ async fn damage_before_the_snapshot_is_found_by_history() {
             Err(error) => error,
         }
     };
-    let cases: [(&dyn Fn(&SimulatedDisk), &PathBuf); 6] = [
+    type Damage<'a> = &'a dyn Fn(&SimulatedDisk);
+    let cases: [(Damage<'_>, &PathBuf); 6] = [
         (&|disk| flip(disk, &paths[1], 100), &paths[1]),
         (&|disk| flip(disk, &paths[1], 9), &paths[1]),
         (&|disk| disk.remove(&paths[0]).unwrap(), &paths[1]),

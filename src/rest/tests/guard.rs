@@ -120,7 +120,8 @@ async fn a_value_that_its_field_does_not_allow_never_reaches_the_service() {
         "UNIMPLEMENTED",
         "what is not required may be empty"
     );
-    let cases: [(fn(&mut MeasureShapeRequest), &str); 25] = [
+    type Edit = fn(&mut MeasureShapeRequest);
+    let cases: [(Edit, &str); 25] = [
         (|one| one.name = "A".into(), "name"),
         (|one| one.name.clear(), "name"),
         (|one| one.height = "-1".into(), "height"),

@@ -174,7 +174,8 @@ fn a_generated_check_names_the_first_wrong_field() {
         checks::trademesh_auth_v1_create_user_request(&request)
     };
     assert!(check(|_| {}).is_ok());
-    let cases: [(fn(&mut CreateUserRequest), &str); 8] = [
+    type Edit = fn(&mut CreateUserRequest);
+    let cases: [(Edit, &str); 8] = [
         (|request| request.user_name.clear(), "user_name"),
         (|request| request.user_name = "Ada".to_owned(), "user_name"),
         (|request| request.password = "short".to_owned(), "password"),

@@ -221,7 +221,7 @@ fn type_from_pb(order: &pb::Order) -> Result<(OrderType, Option<Trigger>)> {
 }
 
 fn lasting_from_pb(order: &pb::Order) -> Result<(TimeInForce, Option<Expiry>)> {
-    let until = || read_time(order.expire_time.clone());
+    let until = || read_time(order.expire_time);
     Ok(match pb::TimeInForce::try_from(order.time_in_force) {
         Ok(pb::TimeInForce::Day) => (TimeInForce::Gtc, Some(Expiry::Day(until()?))),
         Ok(pb::TimeInForce::Gtd) => (TimeInForce::Gtc, Some(Expiry::At(until()?))),

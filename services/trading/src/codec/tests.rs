@@ -463,7 +463,8 @@ fn what_cannot_be_read_names_its_field() {
         edit(event.event.as_mut().unwrap());
         from_pb(event).unwrap_err().context()["field"].clone()
     };
-    let adopted: [(fn(&mut pb::ExternalOrder), &str); 5] = [
+    type Edit = fn(&mut pb::ExternalOrder);
+    let adopted: [(Edit, &str); 5] = [
         (|it| it.side = 0, "side"),
         (|it| it.symbol.clear(), "symbol"),
         (|it| it.reserved = "x".into(), "reserved"),

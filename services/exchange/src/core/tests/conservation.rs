@@ -231,7 +231,7 @@ fn legs(venue: &Venue, form: u8, first: &Ask, second: &Ask) -> Legs {
     };
     let working = || {
         let limits = Ask {
-            kind: if first.kind % 2 == 0 { 11 } else { 3 },
+            kind: if first.kind.is_multiple_of(2) { 11 } else { 3 },
             ..first.clone()
         };
         order(first, side(first.buy), terms(venue, &limits))

@@ -49,7 +49,7 @@ fn a_halt_of_another_shard_is_taken_over_once() {
         desk.tell(Command::AdoptHalt(theirs.clone()));
         assert_eq!(
             desk.decider.state.halts().cloned().collect::<Vec<_>>(),
-            [theirs.clone()]
+            std::slice::from_ref(&theirs)
         );
         assert_eq!(desk.journal.len(), 2);
     }
