@@ -111,7 +111,7 @@ impl Load {
 
     /// What was counted since the last call.
     pub fn take_tally(&self) -> Tally {
-        std::mem::replace(&mut self.tally.lock().expect("no holder panics"), Tally::new())
+        std::mem::take(&mut self.tally.lock().expect("no holder panics"))
     }
 
     /// Requests that are due and not answered.
