@@ -222,10 +222,13 @@ async fn what_somebody_does_at_the_venue_by_other_means_is_adopted() {
     let folder = tempfile::tempdir().unwrap();
     let platform = start(folder.path()).await;
     let bought = platform.submit_soon("buy", pb::Side::Buy, "0.01").await;
-    platform.end_of(&bought).await;
-    let resting =
-        "symbol=BTCUSDT&side=SELL&type=LIMIT&timeInForce=GTC&quantity=0.01&price=900000&newClientOrderId=mine";
-    platform.by_hand(reqwest::Method::POST, resting).await;
+    let (_, fills) = platform.end_of(&bought).await;
+    // Above the market, and within the venue's own bounds.
+    let price = fills[0].price.parse::<f64>().unwrap() * 1.03;
+    let resting = format!(
+        "symbol=BTCUSDT&side=SELL&type=LIMIT&timeInForce=GTC&quantity=0.01&price={price:.0}&newClientOrderId=mine"
+    );
+    platform.by_hand(reqwest::Method::POST, &resting).await;
     let found = platform.external(1).await;
     assert_eq!(
         (
