@@ -264,6 +264,8 @@ impl Reconciler {
             home,
             account,
             pace,
+            clock: &self.clock,
+            apart: self.times.confirm_after,
         };
         let mut suspicion = self.suspicions.lock().remove(account).unwrap_or_default();
         let looked = look.look(&mut suspicion).await;

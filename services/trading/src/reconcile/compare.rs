@@ -5,6 +5,7 @@ use crate::shard::AccountView;
 use crate::venue::{Holding, OpenOrder, VenueOrder};
 use domain::{Asset, Money, OrderStatus, Side, Symbol};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// The venue's weight of one symbol's open orders, and of all.
 const SYMBOL_WEIGHT: usize = 6;
@@ -95,31 +96,45 @@ pub(super) fn differences(view: &AccountView, holdings: &[Holding]) -> Vec<Diffe
         .collect()
 }
 
-/// How much each asset differed, and how many looks have seen it.
+/// What differs, since when, and how many looks have seen it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Suspicion(BTreeMap<Asset, (Money, u32)>);
+pub(crate) struct Suspicion(BTreeMap<Asset, Seen>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    by: Money,
+    looks: u32,
+    /// The last look that counted, by the monotonic clock.
+    at: Duration,
+}
 
 impl Suspicion {
-    /// Takes note of a look. Returns the differences that were seen often enough; another difference than the last begins
-    /// anew, and one that is gone is forgotten.
-    pub(super) fn note(&mut self, differences: &[Difference]) -> Vec<Difference> {
-        let mut seen = BTreeMap::new();
+    /// Takes note of a look at `now`. Returns the differences that were seen often enough; another difference than the last
+    /// begins anew, and one that is gone is forgotten. Looks that follow each other sooner than `apart` count as one: what is
+    /// in flight at the first still is at the second.
+    pub(super) fn note(&mut self, differences: &[Difference], now: Duration, apart: Duration) -> Vec<Difference> {
+        let mut all = BTreeMap::new();
         let mut confirmed = Vec::new();
         for difference in differences {
             // A sum beyond all numbers is no holding to adopt.
             let Ok(by) = difference.venue.checked_sub(difference.ours) else {
                 continue;
             };
-            let looks = match self.0.get(&difference.asset) {
-                Some((before, looks)) if *before == by => looks + 1,
-                _ => 1,
+            let seen = match self.0.get(&difference.asset) {
+                Some(seen) if seen.by == by && now.saturating_sub(seen.at) < apart => *seen,
+                Some(seen) if seen.by == by => Seen {
+                    by,
+                    looks: seen.looks + 1,
+                    at: now,
+                },
+                _ => Seen { by, looks: 1, at: now },
             };
-            if looks >= LOOKS {
+            if seen.looks >= LOOKS {
                 confirmed.push(difference.clone());
             }
-            seen.insert(difference.asset.clone(), (by, looks));
+            all.insert(difference.asset.clone(), seen);
         }
-        self.0 = seen;
+        self.0 = all;
         confirmed
     }
 

@@ -18,8 +18,10 @@ use crate::shard::{AccountView, Ask, Reply};
 use crate::venue::{Holding, OpenOrder, Pace, Venue, VenueError, VenueOrder};
 use domain::{AccountId, Asset, Symbol};
 use mesh::Result;
+use mesh::time::Clock;
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Orders that are over and asked for because a holding differs.
 const SUSPECTS: usize = 5;
@@ -31,6 +33,9 @@ pub(super) struct Look<'a> {
     pub(super) home: &'a Home,
     pub(super) account: &'a AccountId,
     pub(super) pace: Pace,
+    pub(super) clock: &'a Clock,
+    /// How far apart looks are that confirm a difference.
+    pub(super) apart: Duration,
 }
 
 /// The open orders that were asked for.
@@ -172,7 +177,7 @@ impl Look<'_> {
         suspicion: &mut Suspicion,
     ) -> Result<(), VenueError> {
         let differences = compare::differences(view, holdings);
-        let confirmed = suspicion.note(&differences);
+        let confirmed = suspicion.note(&differences, self.clock.monotonic(), self.apart);
         for entry in compare::suspects(view, &differences, SUSPECTS) {
             self.ask_for(entry).await;
         }

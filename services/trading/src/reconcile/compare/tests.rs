@@ -230,7 +230,7 @@ fn a_difference_is_adopted_when_three_looks_in_a_row_have_seen_it() {
         ours: money(ours),
         venue: money(venue),
     };
-    // What the looks see, and whether the last of them adopts it.
+    // What the looks see, a minute apart, and whether the last of them adopts it.
     let table: [(&[(&str, &str)], bool); 6] = [
         (&[("1", "2"), ("1", "2")], false),
         (&[("1", "2"), ("1", "2"), ("1", "2")], true),
@@ -239,15 +239,24 @@ fn a_difference_is_adopted_when_three_looks_in_a_row_have_seen_it() {
         (&[("1", "2"), ("1", "2"), ("1", "1"), ("1", "2")], false),
         (&[("1", "2"), ("1", "3"), ("1", "3"), ("1", "3")], true),
     ];
+    let minute = Duration::from_secs(60);
     for (looks, expected) in table {
         let mut suspicion = Suspicion::default();
         let mut confirmed = Vec::new();
-        for (ours, venue) in looks {
+        for (index, (ours, venue)) in (0..).zip(looks) {
             let seen = [difference(ours, venue)];
-            confirmed = suspicion.note(if ours == venue { &[] } else { &seen });
+            let seen = if ours == venue { &[][..] } else { &seen[..] };
+            confirmed = suspicion.note(seen, minute * index, minute);
             assert_eq!(suspicion.is_open(), ours != venue);
         }
         assert_eq!(!confirmed.is_empty(), expected, "{looks:?}");
+    }
+    // Looks in quick succession count as one.
+    let mut suspicion = Suspicion::default();
+    let seen = [difference("1", "2")];
+    for (second, expected) in [(0, 0), (20, 0), (40, 0), (59, 0), (60, 0), (70, 0), (119, 0), (120, 1)] {
+        let confirmed = suspicion.note(&seen, Duration::from_secs(second), minute);
+        assert_eq!(confirmed.len(), expected, "{second}");
     }
 }
 
