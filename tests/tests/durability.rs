@@ -198,8 +198,9 @@ async fn after_a_failed_sync_the_process_ends_and_the_answer_was_unknown() {
         bought += number(&over["filledQuantity"]);
     }
     let held = held_at_the_venue(&admin, "BTC").await;
+    // The venue takes its fee, at most 0.1 %, in what was bought: less than any order that were lost or doubled.
     assert!(
-        (held - begun_with - bought).abs() < 1e-9,
+        (held - begun_with - bought).abs() < 0.0011 * bought,
         "the orders say {bought}, the exchange {held} after {begun_with}"
     );
 }
