@@ -26,11 +26,10 @@ use mesh::journal::Journal;
 use mesh::time::Clock;
 use mesh::{Error, Result};
 use parking_lot::RwLock;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// What a shard is made of.
@@ -53,8 +52,8 @@ pub(crate) struct Shard {
     urgent: mpsc::Receiver<Mail>,
     orders: mpsc::Receiver<Mail>,
     updates: broadcast::Sender<Arc<Vec<Update>>>,
-    /// Orders whose state is being asked for.
-    asking: BTreeSet<u64>,
+    /// Orders whose state is being asked for, and whether there was reason to ask since: the answer may be older.
+    asking: BTreeMap<u64, bool>,
     /// Whether new orders were refused last, for want of room on the disk.
     is_disk_full: bool,
 }
@@ -66,6 +65,8 @@ struct Batch {
     updates: Vec<Update>,
     intents: Vec<(u64, bool, Timestamp)>,
     answers: Vec<(Option<handle::ReplyTo>, Answered)>,
+    /// Orders that have to be asked for again.
+    doubtful: Vec<u64>,
 }
 
 enum Answered {
@@ -112,7 +113,7 @@ impl Shard {
             urgent,
             orders,
             updates,
-            asking: BTreeSet::new(),
+            asking: BTreeMap::new(),
             is_disk_full: false,
         }
     }
@@ -187,14 +188,16 @@ impl Shard {
 
     /// News that nobody waits for have some patience, and share the commit of whoever asks meanwhile.
     async fn gather(&mut self, first: Mail) -> Vec<Mail> {
-        let until = Instant::now() + self.parts.news_patience;
+        let clock = self.parts.clock.clone();
+        let over = clock.sleep(self.parts.news_patience);
+        tokio::pin!(over);
         let mut waiting = vec![first];
         while waiting.len() < self.parts.batch && waiting.iter().all(|mail| mail.reply.is_none()) {
             let mail = tokio::select! {
                 biased;
                 mail = self.urgent.recv() => mail,
                 mail = self.orders.recv() => mail,
-                () = tokio::time::sleep_until(until) => None,
+                () = &mut over => None,
             };
             let Some(mail) = mail else { break };
             waiting.push(mail);
@@ -248,7 +251,9 @@ impl Shard {
             news: News::Found(_) | News::Absent(_),
         }) = command
         {
-            self.asking.remove(order);
+            if self.asking.remove(order) == Some(true) {
+                batch.doubtful.push(*order);
+            }
         }
         // A repeated key is answered all the same: that writes nothing.
         let is_room_wanted = self.is_disk_full && room::needed(command) > 0;
@@ -295,6 +300,9 @@ impl Shard {
                 let _ = reply_to.send(reply);
             }
         }
+        for order in batch.doubtful {
+            self.ask_venue(order);
+        }
         if !batch.updates.is_empty() {
             // Nobody listening is no error.
             let _ = self.updates.send(Arc::new(batch.updates));
@@ -312,8 +320,18 @@ impl Shard {
             Answered::Each(each) => Ok(Reply::Each(
                 each.into_iter().map(|answered| self.reply(answered)).collect(),
             )),
-            Answered::Asked(ask) => handle::query(&self.parts.decider.state, &ask),
+            Answered::Asked(ask) => self.asked(&ask),
         }
+    }
+
+    fn asked(&self, ask: &Ask) -> Result<Reply> {
+        let state = &self.parts.decider.state;
+        let mut reply = handle::query(state, ask)?;
+        if let (Ask::Account(account), Reply::Account(view)) = (ask, &mut reply) {
+            let mut asking = self.asking.keys().filter_map(|order| state.order(*order));
+            view.is_in_doubt = asking.any(|entry| entry.order.terms().account == *account);
+        }
+        Ok(reply)
     }
 
     fn answered(&mut self, answer: Answer) -> Result<Reply> {
@@ -353,12 +371,17 @@ impl Shard {
         self.parts.alerts.raise(alert.reason, None, alert.message, now);
     }
 
-    /// Asks the venue for an order's state, unless somebody is asking already.
+    /// Asks the venue for an order's state; when somebody is asking already, once more after that.
     fn ask_venue(&mut self, order: u64) {
-        if let Some(entry) = self.parts.decider.state.order(order)
-            && self.asking.insert(order)
-        {
-            self.parts.sender.ask(entry);
+        let Some(entry) = self.parts.decider.state.order(order) else {
+            return;
+        };
+        match self.asking.get_mut(&order) {
+            Some(again) => *again = true,
+            None => {
+                self.asking.insert(order, false);
+                self.parts.sender.ask(entry);
+            }
         }
     }
 }

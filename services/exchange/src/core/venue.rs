@@ -69,6 +69,7 @@ pub struct Placed {
 }
 
 /// The venue.
+#[derive(Clone)]
 pub struct Venue {
     pub(super) options: Options,
     pub(super) ledger: Ledger,

@@ -31,7 +31,10 @@ pub(crate) fn decide(state: &State, limits: &Limits, report: &Report, now: Now) 
         events: Vec::new(),
     };
     let answer = match &report.news {
-        News::State(venue) => draft.venue_state(state, venue),
+        News::State(venue) => match draft.venue_state(state, venue) {
+            Answer::Done if draft.hides_wish() => Answer::Ask(entry.accepted),
+            answer => answer,
+        },
         News::Found(venue) => draft.found(state, venue),
         News::Rejected(reason) => draft.rejected(reason),
         News::Absent(reason) => draft.absent(reason),
@@ -94,11 +97,15 @@ impl Draft<'_> {
     /// The venue was asked. A cancel that is wanted and was lost is intended again, a few times.
     fn found(&mut self, state: &State, venue: &VenueState) -> Answer {
         let answer = self.venue_state(state, venue);
-        if venue.status == VenueStatus::Live && self.order.status().is_terminal() {
+        if venue.status != VenueStatus::Live {
+            return answer;
+        }
+        if self.order.status().is_terminal() {
             return self.still_open(answer);
         }
-        let is_uncancelled = venue.status == VenueStatus::Live && self.order.status() == OrderStatus::PendingCancel;
-        if !is_uncancelled {
+        self.recall_wish();
+        let is_intended = self.events.iter().any(|event| matches!(event, Event::Intent(_)));
+        if is_intended || self.order.status() != OrderStatus::PendingCancel {
             return answer;
         }
         if self.entry.cancels < MAX_CANCELS {
@@ -126,6 +133,19 @@ impl Draft<'_> {
             reason: "ORDER_STILL_OPEN",
             message: format!("order {order_id} is {status} here and open at the venue; it is cancelled there"),
         })
+    }
+
+    /// Whether somebody wants it cancelled, and its status does not say so.
+    fn hides_wish(&self) -> bool {
+        let is_wanted = self.entry.cancel_wanted && self.entry.cancels < MAX_CANCELS;
+        is_wanted && matches!(self.order.status(), OrderStatus::Open | OrderStatus::PartiallyFilled)
+    }
+
+    /// An outcome that was unknown, or an absence that was none, has hidden the wish to cancel: it is intended again.
+    fn recall_wish(&mut self) {
+        if self.hides_wish() && self.change(OrderReport::CancelRequested, "CANCEL_WANTED") {
+            self.events.push(cancel_intent(self.entry, self.now));
+        }
     }
 
     /// It is certain that the order never arrived, which only one that was never acknowledged can be.
@@ -161,8 +181,9 @@ impl Draft<'_> {
         }
     }
 
-    fn adopted(&self, was_rejected: bool) -> Answer {
+    fn adopted(&mut self, was_rejected: bool) -> Answer {
         if was_rejected && !matches!(self.order.status(), OrderStatus::Rejected | OrderStatus::PendingTrigger) {
+            self.recall_wish();
             let message = format!("order {} was taken for absent and lives", self.order.terms().order_id);
             return Answer::Alert(Alert {
                 reason: "ORDER_ADOPTED",

@@ -71,17 +71,19 @@ fn lock(open: &OpenOrder, assets: impl Fn(&Symbol) -> Option<(Asset, Asset)>) ->
 /// Whether the venue's list says of an order what we know: anything else is asked for.
 pub(super) fn is_in_step(entry: &Entry, listed: Option<&VenueOrder>) -> bool {
     let Some(listed) = listed else { return false };
+    // One whose cancel was lost on the way has to be asked for, however well it looks.
     let is_known = matches!(entry.order.status(), OrderStatus::Open | OrderStatus::PartiallyFilled);
-    is_known && listed.state.status == VenueStatus::Live && listed.state.executed == entry.order.filled()
+    is_known
+        && !entry.cancel_wanted
+        && listed.state.status == VenueStatus::Live
+        && listed.state.executed == entry.order.filled()
 }
 
-/// What the venue holds otherwise than we do. Nothing while an outcome is unknown: its fill may be in one sum only.
+/// What the venue holds otherwise than we do. Nothing while an order is under way: its fill may be in one sum only.
 pub(super) fn differences(view: &AccountView, holdings: &[Holding]) -> Vec<Difference> {
-    if view
-        .live
-        .iter()
-        .any(|entry| entry.order.status() == OrderStatus::Unknown)
-    {
+    use OrderStatus::{PendingCancel, PendingNew, Unknown};
+    let is_under_way = |entry: &Entry| matches!(entry.order.status(), PendingNew | Unknown | PendingCancel);
+    if view.live.iter().any(is_under_way) {
         return Vec::new();
     }
     let told: BTreeMap<&Asset, Money> = holdings.iter().map(|holding| (&holding.asset, holding.total)).collect();

@@ -62,8 +62,9 @@ impl Look<'_> {
         if !view.opened {
             return Ok(false);
         }
-        // A fill was applied meanwhile: whether the venue's answer has it cannot be told.
-        if settled.balances == view.balances {
+        // A fill was applied meanwhile, or is being asked for: whether the venue's answer has it cannot be told.
+        let is_sure = settled.balances == view.balances && !view.is_in_doubt && !settled.is_in_doubt;
+        if is_sure {
             self.compare_holdings(&view, &holdings, suspicion).await?;
         }
         Ok(suspicion.is_open())

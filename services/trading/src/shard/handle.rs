@@ -69,6 +69,8 @@ pub struct AccountView {
     pub closed: Vec<Entry>,
     /// Orders of somebody else at the venue.
     pub external: Vec<ExternalOrder>,
+    /// Whether the venue is being asked for an order of it: a fill may be in its sums and not in ours.
+    pub is_in_doubt: bool,
 }
 
 /// Which orders.
@@ -348,6 +350,7 @@ fn view(state: &State, account: &AccountId) -> AccountView {
         live: entries(&mut account.live.iter().filter(|order| is_at_venue(order))),
         closed: entries(&mut closed),
         external: account.external.values().cloned().collect(),
+        is_in_doubt: false,
     }
 }
 

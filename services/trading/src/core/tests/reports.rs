@@ -249,3 +249,22 @@ fn a_lost_cancel_is_sent_again_a_few_times() {
     );
     assert_eq!(desk.replayed(), desk.decider.state);
 }
+
+#[test]
+fn a_wish_to_cancel_outlives_an_unknown_outcome() {
+    let mut desk = Desk::new();
+    let order = desk.accepted(Side::Sell, "2", "100");
+    desk.tell(Command::CancelAll(CancelAll {
+        account: account("one"),
+        which: OrderMatch::default(),
+        request_id: String::new(),
+    }));
+    assert_eq!(desk.news(order, News::Unknown), Answer::Ask(order));
+    assert_eq!(desk.status(order), OrderStatus::Unknown);
+    let told = desk.news(order, News::State(state_of(Live, "0", &[])));
+    assert_eq!((told, desk.status(order)), (Answer::Ask(order), OrderStatus::Open));
+    desk.news(order, News::Found(state_of(Live, "0", &[])));
+    let entry = desk.decider.state.order(order).unwrap();
+    assert_eq!((entry.order.status(), entry.cancels), (OrderStatus::PendingCancel, 2));
+    assert_eq!(desk.replayed(), desk.decider.state);
+}
