@@ -1,0 +1,102 @@
+//! The states that a simulation must reach, by name, and how often it did.
+
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+macro_rules! states {
+    ($($name:ident $text:literal)*) => {
+        /// A state worth counting.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum State { $($name),* }
+
+        /// Every state with its name, in the order of [`State`].
+        const NAMES: &[&str] = &[$($text),*];
+    };
+}
+
+states! {
+    Acknowledged "order acknowledged"
+    Refused "order refused by the risk gate"
+    GroupCommit "one commit covers several commands"
+    DuplicateAnswered "duplicate key answered as before"
+    RefusedRepeated "refused key refused as before"
+    KeyConflict "key used for another body refused"
+    UnknownToClient "client left without an answer"
+    CrashBetweenPolls "process crashed at an await"
+    CrashWriteSync "power cut between write and sync"
+    CrashElsewhere "power cut at another change of the disk"
+    CrashSyncAck "crash between sync and acknowledgement"
+    CrashAckSend "crash between acknowledgement and send"
+    CrashSendAnswer "crash between send and answer"
+    TornBatchCut "torn last batch cut"
+    SnapshotTaken "snapshot taken"
+    SnapshotStart "start from a snapshot"
+    SyncFailed "failed sync ended the shard"
+    Takeover "takeover with a frozen owner"
+    StaleRefused "stale append refused"
+    StaleSend "request of a frozen owner reached the venue"
+    ClockJumped "wall clock jumped"
+    OutcomeUnknown "unknown outcome"
+    AckAfterTimeout "acknowledgement after a timeout"
+    AbsentConcluded "absent order concluded"
+    WindowPassed "intent not sent within its window"
+    Adopted "order taken for absent adopted"
+    VenueRejected "order rejected by the venue"
+    FillBeforeAck "fill before the acknowledgement"
+    CancelCrossedByFill "cancel crossed by a fill"
+    CancelRepeated "lost cancel intended again"
+    GapFetched "gap of fills fetched"
+    Outage "venue out of reach for a while"
+    NotSent "request that did not leave sent again"
+    Limited "venue limit waited for"
+    RequestLost "request lost on its way"
+    AnswerLost "answer lost after acceptance"
+    EventDropped "user data dropped"
+    EventDoubled "user data doubled"
+    StreamLost "user data stream lost"
+    HaltSurvived "halt survived a restart"
+    HaltRefused "order refused by a halt"
+    CancelledByClient "order cancelled by its client"
+    ConsumerCrashed "consumer crashed within its transaction"
+    ConsumerCaughtUp "consumer caught up after a crash"
+}
+
+/// Counters of the states; clones count together.
+#[derive(Clone)]
+pub(crate) struct States {
+    counts: Arc<Mutex<Vec<u64>>>,
+}
+
+impl States {
+    pub(crate) fn new() -> States {
+        States {
+            counts: Arc::new(Mutex::new(vec![0; NAMES.len()])),
+        }
+    }
+
+    pub(crate) fn note(&self, state: State) {
+        self.counts.lock()[state as usize] += 1;
+    }
+
+    /// Adds what another run counted.
+    pub(crate) fn add(&self, other: &States) {
+        let other = other.counts.lock().clone();
+        for (count, more) in self.counts.lock().iter_mut().zip(other) {
+            *count += more;
+        }
+    }
+
+    /// The names of the states that were never reached.
+    pub(crate) fn missing(&self) -> Vec<&'static str> {
+        let counts = self.counts.lock();
+        let missing = NAMES.iter().zip(counts.iter()).filter(|(_, count)| **count == 0);
+        missing.map(|(name, _)| *name).collect()
+    }
+
+    /// A table of all.
+    pub(crate) fn table(&self) -> String {
+        let counts = self.counts.lock();
+        let lines = NAMES.iter().zip(counts.iter());
+        lines.map(|(name, count)| format!("{count:>10}  {name}\n")).collect()
+    }
+}
