@@ -235,8 +235,8 @@ impl SmallDisk {
         let mut file = std::fs::File::create(self.ballast()).unwrap();
         let mut size = 1 << 20;
         while size > 0 {
-            match file.write(&vec![0xba; size]) {
-                Ok(_) => {}
+            match file.write_all(&vec![0xba; size]) {
+                Ok(()) => {}
                 Err(error) => {
                     assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
                     size /= 2;

@@ -250,10 +250,9 @@ impl Shard {
             order,
             news: News::Found(_) | News::Absent(_),
         }) = command
+            && self.asking.remove(order) == Some(true)
         {
-            if self.asking.remove(order) == Some(true) {
-                batch.doubtful.push(*order);
-            }
+            batch.doubtful.push(*order);
         }
         // A repeated key is answered all the same: that writes nothing.
         let is_room_wanted = self.is_disk_full && room::needed(command) > 0;

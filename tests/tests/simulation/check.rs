@@ -363,10 +363,8 @@ fn note(world: &World, state: &State, record: &Record) {
                 _ => {}
             }
         }
-        Event::Intent(intent) if intent.cancel => {
-            if state.order(intent.order).is_some_and(|entry| entry.cancels > 0) {
-                world.note(Reached::CancelRepeated);
-            }
+        Event::Intent(intent) if intent.cancel && state.order(intent.order).is_some_and(|entry| entry.cancels > 0) => {
+            world.note(Reached::CancelRepeated);
         }
         _ => {}
     }

@@ -11,6 +11,7 @@ use domain::{
     AccountId, Asset, ClientOrderId, Conditions, Money, OrderId, OrderStatus, OrderTerms, OrderType, Quantity, Side,
     Symbol, TimeInForce, Timestamp, Venue,
 };
+use std::time::Duration;
 
 fn asset(name: &str) -> Asset {
     Asset::parse(name).unwrap()
