@@ -25,6 +25,10 @@ pub struct Answer {
 }
 
 impl Answer {
+    pub(super) fn new(status: u16, body: Value, failure: String) -> Self {
+        Self { status, body, failure }
+    }
+
     /// Whether it did what was asked.
     pub fn is_good(&self) -> bool {
         self.status == 200
@@ -120,24 +124,10 @@ impl Rest {
         match answered.await {
             Ok((status, bytes)) => {
                 let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-                Answer {
-                    status,
-                    body,
-                    failure: String::new(),
-                }
+                Answer::new(status, body, String::new())
             }
-            Err(error) => {
-                let failure = if error.is_timeout() {
-                    "timeout".to_owned()
-                } else {
-                    error.without_url().to_string()
-                };
-                Answer {
-                    status: 0,
-                    body: Value::Null,
-                    failure,
-                }
-            }
+            Err(error) if error.is_timeout() => Answer::new(0, Value::Null, "timeout".to_owned()),
+            Err(error) => Answer::new(0, Value::Null, error.without_url().to_string()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The open-loop generator: a thread that lets each request go when it is due, whatever became of those before.
 
-use super::client::{Answer, Rest};
+use super::client::Answer;
+use super::door::Door;
 use super::market::Market;
 use super::tally::{Kind, Tally};
 use rand::{RngExt, SeedableRng};
@@ -45,7 +46,6 @@ pub struct Asked {
     /// The platform's id of the order that a cancel is about; empty for a submit.
     pub order: String,
     at: Instant,
-    path: String,
     rests: bool,
 }
 
@@ -74,7 +74,7 @@ impl Witness for Once {
 /// The generator and what it remembers.
 #[derive(Debug)]
 pub struct Load {
-    rest: Rest,
+    door: Door,
     market: Arc<Market>,
     plan: Plan,
     witness: Arc<dyn Witness>,
@@ -89,14 +89,14 @@ pub struct Load {
 
 impl Load {
     /// A generator that has sent nothing and sends every request once.
-    pub fn new(rest: Rest, market: Arc<Market>, plan: Plan) -> Self {
-        Self::watched(rest, market, plan, Arc::new(Once))
+    pub fn new(door: impl Into<Door>, market: Arc<Market>, plan: Plan) -> Self {
+        Self::watched(door, market, plan, Arc::new(Once))
     }
 
     /// A generator that has sent nothing, whose witness decides what is sent again.
-    pub fn watched(rest: Rest, market: Arc<Market>, plan: Plan, witness: Arc<dyn Witness>) -> Self {
+    pub fn watched(door: impl Into<Door>, market: Arc<Market>, plan: Plan, witness: Arc<dyn Witness>) -> Self {
         Self {
-            rest,
+            door: door.into(),
             market,
             witness,
             connections: Arc::new(Semaphore::new(plan.connections as usize)),
@@ -160,8 +160,8 @@ impl Load {
             let load = self.clone();
             cancelling.spawn(async move {
                 let _connection = load.connections.acquire().await;
-                let path = format!("/v1/accounts/{account}/orders/{order}:cancel");
-                let answer = load.rest.post(&path, &json!({})).await;
+                let answer = load.door.send(&load.cancel(Instant::now(), account, order)).await;
+                load.done.fetch_add(1, Ordering::Relaxed);
                 // It may have been filled meanwhile.
                 answer.is_good() || answer.reason() == Some("ORDER_CLOSED")
             });
@@ -175,24 +175,14 @@ impl Load {
 
     /// The next request: 40 % resting limits, 40 % market orders, 20 % cancels.
     fn due(&self, at: Instant) -> Asked {
-        let number = self.made.fetch_add(1, Ordering::Relaxed);
         let chance = &mut *self.chance.lock().expect("no holder panics");
-        let id = format!("{}{number}", self.plan.prefix);
         let choice = chance.random_range(0..10);
         if choice < 2
             && let Some((account, order)) = self.oldest()
         {
-            return Asked {
-                at,
-                kind: Kind::Cancel,
-                path: format!("/v1/accounts/{account}/orders/{order}:cancel"),
-                body: json!({ "requestId": id }),
-                id,
-                account,
-                order,
-                rests: false,
-            };
+            return self.cancel(at, account, order);
         }
+        let (number, id) = self.id();
         let account = self.plan.accounts[number as usize % self.plan.accounts.len()].clone();
         let rests = choice < 6;
         let body = if rests {
@@ -203,13 +193,31 @@ impl Load {
         Asked {
             at,
             kind: Kind::Submit,
-            path: format!("/v1/accounts/{account}/orders"),
             body,
             id,
             account,
             order: String::new(),
             rests,
         }
+    }
+
+    fn cancel(&self, at: Instant, account: String, order: String) -> Asked {
+        let (_, id) = self.id();
+        Asked {
+            at,
+            kind: Kind::Cancel,
+            body: json!({ "requestId": id }),
+            id,
+            account,
+            order,
+            rests: false,
+        }
+    }
+
+    /// The number of the next request, and its id.
+    fn id(&self) -> (u64, String) {
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        (number, format!("{}{number}", self.plan.prefix))
     }
 
     fn oldest(&self) -> Option<(String, String)> {
@@ -226,7 +234,7 @@ impl Load {
         let mut attempt = 0;
         let answer = loop {
             let connection = self.connections.acquire().await;
-            let answer = self.rest.post(&asked.path, &asked.body).await;
+            let answer = self.door.send(&asked).await;
             drop(connection);
             let Some(pause) = self.witness.answered(&asked, attempt, &answer, asked.at.elapsed()) else {
                 break answer;

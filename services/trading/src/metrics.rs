@@ -1,6 +1,7 @@
 //! What the order path counts. Labels are reasons and kinds of ours: never an id, an account or a symbol.
 
-use crate::core::Event;
+use crate::core::{Entry, Event};
+use domain::{OrderType, Timestamp};
 use metrics::{counter, gauge, histogram};
 use std::time::Duration;
 
@@ -65,6 +66,28 @@ pub(crate) fn snapshot() {
 /// A submit was answered.
 pub(crate) fn accept_latency(span: Duration) {
     histogram!("trading_submit_seconds").record(span.as_secs_f64());
+}
+
+/// A batch is durable: from the request to the disk until it may be acknowledged.
+pub(crate) fn committed(span: Duration) {
+    histogram!("trading_commit_seconds").record(span.as_secs_f64());
+}
+
+/// The venue has answered an intent, so long after that was durable.
+pub(crate) fn venue_answered(is_cancel: bool, span: Duration) {
+    let intent = if is_cancel { "cancel" } else { "place" };
+    histogram!("trading_venue_answer_seconds", "intent" => intent).record(span.as_secs_f64());
+}
+
+/// A fill was decided: of the first one of a market order, how long after its acceptance.
+pub(crate) fn filled(entry: Option<&Entry>, now: Timestamp) {
+    let Some(order) = entry.filter(|entry| entry.trades.len() == 1).map(|entry| &entry.order) else {
+        return;
+    };
+    if order.terms().order_type == OrderType::Market {
+        let micros = now.micros_since(order.created_at());
+        histogram!("trading_first_fill_seconds").record(micros as f64 / 1e6);
+    }
 }
 
 /// One more intent waits for the venue.

@@ -126,7 +126,13 @@ struct Inner {
     queries: Semaphore,
     shutdown: Shutdown,
     stop: CancellationToken,
-    workers: BTreeMap<AccountId, Vec<mpsc::UnboundedSender<Job>>>,
+    workers: BTreeMap<AccountId, Vec<mpsc::UnboundedSender<Waiting>>>,
+}
+
+/// An intent, and when it was given.
+struct Waiting {
+    job: Job,
+    since: Duration,
 }
 
 impl Sender {
@@ -182,7 +188,8 @@ impl Sender {
         };
         let worker = &workers[(job.order % workers.len() as u64) as usize];
         self.0.backlog.add();
-        if worker.send(job).is_err() {
+        let since = self.0.clock.monotonic();
+        if worker.send(Waiting { job, since }).is_err() {
             self.0.backlog.remove();
         }
     }
@@ -204,20 +211,22 @@ impl Sender {
 }
 
 impl Inner {
-    async fn work(&self, mut inbox: mpsc::UnboundedReceiver<Job>) {
+    async fn work(&self, mut inbox: mpsc::UnboundedReceiver<Waiting>) {
         loop {
-            let job = tokio::select! {
+            let waiting = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => None,
-                job = inbox.recv() => job,
+                waiting = inbox.recv() => waiting,
             };
-            let Some(job) = job else { return };
+            let Some(Waiting { job, since }) = waiting else { return };
             // An attempt that has begun is not cut off by the stop: its answer is awaited within its own bound.
             let news = match &job.placement {
                 Some(placement) => self.place(placement).await,
                 None => self.cancel(&job).await,
             };
             self.backlog.remove();
+            let span = self.clock.monotonic().saturating_sub(since);
+            metrics::venue_answered(job.placement.is_none(), span);
             self.tell(job.order, news).await;
         }
     }

@@ -90,8 +90,10 @@ impl Batch {
             Error::internal("DECISION_UNSOUND", format!("a decision could not be applied: {error}"))
         })?;
         metrics::decided(&record.event);
-        if let Event::Intent(intent) = &record.event {
-            self.intents.push((intent.order, intent.cancel, intent.signed));
+        match &record.event {
+            Event::Intent(intent) => self.intents.push((intent.order, intent.cancel, intent.signed)),
+            Event::Filled(filled) => metrics::filled(state.order(filled.order), time),
+            _ => {}
         }
         if is_followed {
             self.updates.extend(Update::of(state, &record));
@@ -272,8 +274,12 @@ impl Shard {
         if !batch.records.is_empty() {
             let first = self.parts.decider.state.sequence() + 1 - batch.records.len() as u64;
             metrics::batch(batch.records.len());
+            let begun = self.parts.clock.monotonic();
             let appended = match self.parts.journal.append(batch.records).await {
-                Ok(appended) => appended,
+                Ok(appended) => {
+                    metrics::committed(self.parts.clock.monotonic().saturating_sub(begun));
+                    appended
+                }
                 Err(error) => {
                     // It may be on the disk or not. Nobody is told yes or no, and nothing is tried again.
                     for reply_to in batch.answers.into_iter().filter_map(|(reply_to, _)| reply_to) {

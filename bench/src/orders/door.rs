@@ -1,0 +1,43 @@
+//! The two ways in: the same request over REST or over gRPC.
+
+use super::client::{Answer, Rest};
+use super::grpc::Grpc;
+use super::load::Asked;
+use super::tally::Kind;
+
+/// Where requests go.
+#[derive(Debug, Clone)]
+pub enum Door {
+    /// JSON over HTTP/1.
+    Rest(Rest),
+    /// Protobuf over HTTP/2.
+    Grpc(Grpc),
+}
+
+impl From<Rest> for Door {
+    fn from(rest: Rest) -> Self {
+        Self::Rest(rest)
+    }
+}
+
+impl From<Grpc> for Door {
+    fn from(grpc: Grpc) -> Self {
+        Self::Grpc(grpc)
+    }
+}
+
+impl Door {
+    /// Sends a request once.
+    pub(super) async fn send(&self, asked: &Asked) -> Answer {
+        let Asked { account, order, id, .. } = asked;
+        match (self, asked.kind) {
+            (Self::Rest(rest), Kind::Submit) => rest.post(&format!("/v1/accounts/{account}/orders"), &asked.body).await,
+            (Self::Rest(rest), Kind::Cancel) => {
+                let path = format!("/v1/accounts/{account}/orders/{order}:cancel");
+                rest.post(&path, &asked.body).await
+            }
+            (Self::Grpc(grpc), Kind::Submit) => grpc.submit(account, &asked.body).await,
+            (Self::Grpc(grpc), Kind::Cancel) => grpc.cancel(account, order, id).await,
+        }
+    }
+}
