@@ -27,6 +27,41 @@ pub(crate) fn describe() -> String {
     )
 }
 
+/// The processors' time so far, in the kernel's ticks: all of it, and what a hypervisor gave to others (steal).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ticks {
+    all: u64,
+    stolen: u64,
+}
+
+impl Ticks {
+    /// As of now; none where the system does not say.
+    pub(crate) fn now() -> Self {
+        Self::parse(&read("/proc/stat"))
+    }
+
+    /// The first line: user, nice, system, idle, iowait, irq, softirq, steal; what follows is contained in these.
+    fn parse(text: &str) -> Self {
+        let line = text.lines().next().unwrap_or_default();
+        let ticks: Vec<u64> = line
+            .split_whitespace()
+            .skip(1)
+            .take(8)
+            .filter_map(|field| field.parse().ok())
+            .collect();
+        Self {
+            all: ticks.iter().sum(),
+            stolen: ticks.get(7).copied().unwrap_or_default(),
+        }
+    }
+
+    /// The share that was stolen since then, in percent.
+    pub(crate) fn stolen_since(self, then: Self) -> f64 {
+        let all = self.all.saturating_sub(then.all).max(1);
+        100.0 * self.stolen.saturating_sub(then.stolen) as f64 / all as f64
+    }
+}
+
 /// The resident memory of this process, in bytes; 0 where the system does not say.
 pub(crate) fn resident_bytes() -> u64 {
     let text = field("/proc/self/status", "VmRSS").unwrap_or_default();
@@ -49,4 +84,18 @@ fn field_with(path: &str, name: &str, separator: char) -> Option<String> {
     let text = read(path);
     let line = text.lines().find(|line| line.starts_with(name))?;
     line.split_once(separator).map(|(_, value)| value.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ticks;
+
+    #[test]
+    fn steal_is_a_share_of_all_time() {
+        let before = Ticks::parse("cpu  100 0 50 800 10 0 0 40 7 0\ncpu0 1 2\n");
+        let after = Ticks::parse("cpu  150 0 80 850 10 0 10 110 9 0\n");
+        // 210 ticks later, 70 of them stolen.
+        assert!((after.stolen_since(before) - 100.0 / 3.0).abs() < 0.01);
+        assert!(Ticks::parse("").stolen_since(Ticks::parse("")).abs() < 1e-9);
+    }
 }

@@ -2,14 +2,19 @@
 
 mod book;
 mod boot;
+mod layers;
 mod machine;
 mod matching;
+mod metrics;
 mod order_rate;
 mod platform;
 mod process;
 mod report;
 mod restart;
+mod scaling;
+mod session;
 mod slow_consumer;
+mod sustained;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -36,8 +41,14 @@ struct Arguments {
 enum What {
     /// Time until the platform is ready, then its memory and CPU with 120 live symbols
     Boot(Boot),
-    /// Orders over REST at a fixed rate: latency from when each was due
+    /// Orders at a fixed rate: latency from when each was due
     Orders(Orders),
+    /// The highest rate of orders that is sustained with p99 < 5 ms, over REST and over gRPC
+    Sustained(Sustained),
+    /// How order latency grows with accounts, open orders and symbols
+    Scaling(Scaling),
+    /// Where the time of an order goes, layer by layer, from its traces
+    Layers(Layers),
     /// Order latency with and without a consumer that stands still, in turns, and the memory that it costs
     SlowConsumer(SlowConsumer),
     /// Time until the platform is ready again, by the length of its order journal
@@ -94,6 +105,57 @@ pub(crate) struct Orders {
     /// Seed of the orders
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+    /// Over gRPC in place of REST
+    #[arg(long)]
+    pub(crate) grpc: bool,
+}
+
+/// Options of `sustained`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Sustained {
+    /// The first rate that is tried, in requests a second
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(10..=20_000))]
+    pub(crate) from: u32,
+    /// Seconds of a step
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(3..=600))]
+    pub(crate) step_seconds: u32,
+    /// Seconds at the rate that was found
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(3..=3_000))]
+    pub(crate) seconds: u32,
+    /// Paper accounts, used in turn
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) accounts: u32,
+}
+
+/// Options of `scaling`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Scaling {
+    /// Requests a second
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub(crate) rate: u32,
+    /// Seconds of a step
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub(crate) seconds: u32,
+    /// Numbers of accounts
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 100, 1_000, 10_000])]
+    pub(crate) accounts: Vec<u32>,
+    /// Numbers of orders that are open already
+    #[arg(long, value_delimiter = ',', default_values_t = [0, 1_000, 10_000, 100_000])]
+    pub(crate) open_orders: Vec<u32>,
+    /// Numbers of symbols
+    #[arg(long, value_delimiter = ',', default_values_t = [10, 120, 1_000])]
+    pub(crate) symbols: Vec<u32>,
+}
+
+/// Options of `layers`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Layers {
+    /// Requests a second
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub(crate) rate: u32,
+    /// Seconds that are traced
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub(crate) seconds: u32,
 }
 
 /// Options of `slow-consumer`.
@@ -118,11 +180,16 @@ pub(crate) struct SlowConsumer {
 
 fn main() -> Outcome {
     let arguments = Arguments::parse();
+    // It is the first of this process.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let binary = arguments.binary.as_path();
     println!("{}\n", machine::describe());
     match &arguments.what {
         What::Boot(options) => boot::run(binary, options),
         What::Orders(options) => order_rate::run(binary, options),
+        What::Sustained(options) => sustained::run(binary, options),
+        What::Scaling(options) => scaling::run(binary, options),
+        What::Layers(options) => layers::run(binary, options),
         What::SlowConsumer(options) => slow_consumer::run(binary, options),
         What::Restart(options) => restart::run(binary, options),
         What::Book => book::run(),

@@ -1,24 +1,21 @@
-//! The latency of orders over REST at a fixed rate, with the platform seen from outside.
+//! The latency of orders at a fixed rate, with the platform seen from outside.
 
 mod watch;
 
+use crate::machine::Ticks;
 use crate::platform::Platform;
 use crate::report::{self, verdict};
+use crate::session::{self, Session};
 use crate::{Orders, Outcome};
-use bench::orders::{Kind, Load, Market, Plan, Rest, Tally};
+use bench::orders::{Kind, Tally};
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use watch::Watch;
 
 const P99_LIMIT_MS: f64 = 5.0;
-/// A request that has no answer after this failed.
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the platform is looked at.
 const WINDOW: Duration = Duration::from_secs(10);
-/// How often quotes are read again.
-const REFRESH: Duration = Duration::from_secs(1);
 const SYNCS: usize = 200;
 
 /// Measures and prints.
@@ -26,47 +23,14 @@ const SYNCS: usize = 200;
 /// # Errors
 /// When the platform does not start, or does not answer at all.
 pub(crate) fn run(binary: &Path, options: &Orders) -> Outcome {
-    let platform = Platform::up(binary, &settings(options))?;
+    let platform = session::platform(binary, options.accounts, &[])?;
     let synced = sync_times(platform.folder())?;
-    // One thread for the client leaves the rest of a small machine to the platform.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()?;
-    runtime.block_on(measure(&platform, options, synced))
-}
-
-/// The limits of a person's account would stop the load; none of these changes the path of an order.
-fn settings(options: &Orders) -> Vec<String> {
-    let accounts = format!("paper.accounts={}", options.accounts);
-    [
-        accounts.as_str(),
-        "exchange.limits=bench",
-        "exchange.max_open_orders=100000",
-        "trading.limits.duplicate_window_ms=0",
-        "trading.limits.max_orders_per_second=100000",
-        "trading.limits.max_open_orders=100000",
-        "gateway.requests_per_second=1000000",
-        "gateway.request_burst=1000000",
-        "auth.access_token_s=3600",
-    ]
-    .map(str::to_owned)
-    .to_vec()
+    session::client_runtime()?.block_on(measure(&platform, options, synced))
 }
 
 async fn measure(platform: &Platform, options: &Orders, synced: (f64, f64)) -> Outcome {
-    let rest = Rest::new(&platform.url("gateway-http"), options.connections, TIMEOUT)?;
-    rest.login("admin", &platform.admin_password()?).await?;
-    let market = Arc::new(Market::live(&rest).await?);
-    let refreshing = tokio::spawn(refresh(rest.clone(), market.clone()));
-    let plan = Plan {
-        rate: options.rate,
-        accounts: (1..=options.accounts).map(|number| format!("paper-{number}")).collect(),
-        connections: options.connections,
-        seed: options.seed,
-        prefix: "bench-".to_owned(),
-    };
-    let load = Arc::new(Load::new(rest, market, plan));
+    let session = Session::open(platform, options.grpc, options.accounts, options.connections).await?;
+    let load = session.load(options.rate, options.connections, options.seed, "bench-");
     load.clone()
         .send_all(Duration::from_secs(options.warm_up.into()))
         .await?;
@@ -74,6 +38,7 @@ async fn measure(platform: &Platform, options: &Orders, synced: (f64, f64)) -> O
 
     let mut watch = Watch::new(platform);
     let mut total = Tally::new();
+    let ticks = Ticks::now();
     let begun = Instant::now();
     let mut sending = tokio::spawn(load.clone().send_all(Duration::from_secs(options.seconds.into())));
     loop {
@@ -87,11 +52,11 @@ async fn measure(platform: &Platform, options: &Orders, synced: (f64, f64)) -> O
         }
     }
     let took = begun.elapsed();
+    let stolen = Ticks::now().stolen_since(ticks);
     let window = load.take_tally();
     total.add(&window)?;
     watch.look(took, &window, load.in_flight()).await;
-    refreshing.abort();
-    show(options, &total, took, synced);
+    show(options, &total, took, (synced, stolen));
     report::print(
         "orders: each 10 s, what is decided and not yet answered by the venue, and the process",
         watch::HEADER,
@@ -101,15 +66,7 @@ async fn measure(platform: &Platform, options: &Orders, synced: (f64, f64)) -> O
     Ok(())
 }
 
-async fn refresh(rest: Rest, market: Arc<Market>) {
-    loop {
-        tokio::time::sleep(REFRESH).await;
-        // The last quotes stay until there are others; the load goes on.
-        let _ = market.refresh(&rest).await;
-    }
-}
-
-fn show(options: &Orders, total: &Tally, took: Duration, synced: (f64, f64)) {
+fn show(options: &Orders, total: &Tally, took: Duration, (synced, stolen): ((f64, f64), f64)) {
     let rows = [Kind::Submit, Kind::Cancel]
         .map(|kind| {
             let measured = total.of(kind);
@@ -128,10 +85,17 @@ fn show(options: &Orders, total: &Tally, took: Duration, synced: (f64, f64)) {
         .to_vec();
     report::print(
         &format!(
-            "orders: {} requests a second due for {} s over REST, {} accounts, at most {} connections, client on the same machine.\n\
+            "orders: {} requests a second due for {} s over {}, {} accounts, at most {} connections, client on the same machine.\n\
              Milliseconds from when each was due until its durable answer; limit p99 < {P99_LIMIT_MS} ms.\n\
-             This disk alone: write and fdatasync of 4 KiB p50 {:.2} ms, p99 {:.2} ms.",
-            options.rate, options.seconds, options.accounts, options.connections, synced.0, synced.1
+             This disk alone, before: write and fdatasync of 4 KiB p50 {:.2} ms, p99 {:.2} ms. Stolen by the hypervisor meanwhile: \
+             {stolen:.1} % of the processors.",
+            options.rate,
+            options.seconds,
+            if options.grpc { "gRPC" } else { "REST" },
+            options.accounts,
+            options.connections,
+            synced.0,
+            synced.1
         ),
         [
             "request",

@@ -1,5 +1,6 @@
 //! The real binary in a process of its own, on ports of its own choice, in a folder that goes away with it.
 
+use crate::metrics::Metrics;
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -13,6 +14,8 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How many lines of its log are shown.
 const SHOWN: usize = 12;
+/// How many characters of a line.
+const WIDTH: usize = 300;
 
 /// A running `trademesh up`, killed when it is dropped.
 #[derive(Debug)]
@@ -20,6 +23,7 @@ pub(crate) struct Platform {
     child: Child,
     started: Value,
     folder: Arc<TempDir>,
+    http: reqwest::Client,
     /// From the start of the process to the line that says it is ready.
     pub(crate) ready_after: Duration,
 }
@@ -73,6 +77,7 @@ impl Platform {
             child,
             started: Value::Null,
             folder,
+            http: reqwest::Client::new(),
             ready_after: Duration::ZERO,
         };
         let Ok((ready_after, line)) = receiver.recv_timeout(PATIENCE) else {
@@ -110,6 +115,11 @@ impl Platform {
         )
     }
 
+    /// What a service has measured.
+    pub(crate) async fn metrics(&self, service: &str) -> Metrics {
+        Metrics::read(&self.http, &self.url(service)).await
+    }
+
     /// The admin's password.
     ///
     /// # Errors
@@ -122,9 +132,10 @@ impl Platform {
     /// Warnings and errors in its log: how many, and the last few.
     pub(crate) fn complaints(&self) -> String {
         let log = self.log();
-        let complaints: Vec<&str> = log
+        let complaints: Vec<String> = log
             .lines()
             .filter(|line| line.contains("WARN") || line.contains("ERROR"))
+            .map(|line| line.chars().take(WIDTH).collect())
             .collect();
         let last = &complaints[complaints.len().saturating_sub(SHOWN)..];
         format!(

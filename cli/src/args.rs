@@ -387,6 +387,9 @@ pub struct BenchOrders {
     /// Seed of the orders.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Send them over gRPC in place of REST.
+    #[arg(long)]
+    pub grpc: bool,
     /// Send orders even where they may be real money: without it only accounts of the mesh's own simulated exchange are
     /// traded.
     #[arg(long)]

@@ -17,6 +17,19 @@ const EXCHANGE_HTTP: &str = "exchange-http";
 /// The name of the gateway's surface among the addresses.
 const GATEWAY_HTTP: &str = "gateway-http";
 
+/// Those of `up` that nobody's order waits for: the venue is somebody else's elsewhere, and the others read.
+const BEHIND: [&str; 9] = [
+    exchange::NAME,
+    data::NAME,
+    portfolio::NAME,
+    ml::NAME,
+    strategy::NAME,
+    risk::NAME,
+    notification::NAME,
+    monitoring::NAME,
+    audit::NAME,
+];
+
 /// A process whose services are built and listen.
 pub struct Process {
     running: Running,
@@ -80,7 +93,7 @@ impl Process {
         point_at(&mut config, &accounts, &venue_address.to_string());
         let telemetry = telemetry::init(&config.telemetry)?;
         let mut app = App::new(config.mesh.clone(), Clock::system(), chance);
-        app.listen_http(exchange::NAME, venue);
+        app.listen_http(exchange::NAME, venue).run_apart(&BEHIND);
         Self::start(app, &platform::all(), config, telemetry, true).await
     }
 

@@ -1,6 +1,6 @@
 //! Boot: folders, ports, identities, services.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures::future::{BoxFuture, try_join_all};
 use tokio::net::TcpListener;
 
+use super::apart::Apart;
 use super::bind::{address_of, bind};
 use super::config::AppConfig;
 use super::readiness::Readiness;
@@ -36,6 +37,7 @@ pub struct App {
     clock: Clock,
     chance: Chance,
     services: Vec<(String, Build)>,
+    apart: BTreeSet<String>,
     listeners: HashMap<String, TcpListener>,
     http_listeners: HashMap<String, TcpListener>,
 }
@@ -48,6 +50,7 @@ impl App {
             clock,
             chance,
             services: Vec::new(),
+            apart: BTreeSet::new(),
             listeners: HashMap::new(),
             http_listeners: HashMap::new(),
         }
@@ -62,6 +65,13 @@ impl App {
     {
         self.services
             .push((name.to_owned(), Box::new(|deps| Box::pin(build(deps)))));
+        self
+    }
+
+    /// Runs the tasks of these services on threads apart from the others', which come first where the processors are busy:
+    /// for services whose work nobody's answer waits for.
+    pub fn run_apart(&mut self, names: &[&str]) -> &mut App {
+        self.apart.extend(names.iter().map(|&name| name.to_owned()));
         self
     }
 
@@ -86,12 +96,22 @@ impl App {
         let names: Vec<String> = services.iter().map(|(name, _)| name.clone()).collect();
         let bound = self.bind(&names).await?;
         let (boot, failures) = Boot::prepare(self.config, self.clock, self.chance, &names)?;
-        let serving = services
-            .into_iter()
-            .zip(bound)
-            .map(|((name, build), bound)| boot.serve(name, build, bound));
+        let apart = match self.apart.is_empty() {
+            true => None,
+            false => Some(Apart::start()?),
+        };
+        let serving = services.into_iter().zip(bound).map(|((name, build), bound)| {
+            let apart = apart.as_ref().filter(|_| self.apart.contains(&name));
+            let serving = boot.serve(name, build, bound);
+            async move {
+                match apart {
+                    Some(apart) => apart.inside(serving).await,
+                    None => serving.await,
+                }
+            }
+        });
         match try_join_all(serving).await {
-            Ok(serving) => boot.running(serving, failures),
+            Ok(serving) => boot.running(serving, failures, apart),
             Err(error) => {
                 boot.shutdown.stop(Duration::from_millis(boot.config.stop_ms)).await;
                 Err(error)
@@ -268,7 +288,7 @@ impl Boot {
             .map_err(|error| Error::internal("LISTENER_LOST", format!("a listener is gone: {error}")))
     }
 
-    fn running(self, serving: Vec<Serving>, failures: Failures) -> Result<Running> {
+    fn running(self, serving: Vec<Serving>, failures: Failures, apart: Option<Apart>) -> Result<Running> {
         if let Some(identity) = self.identities.values().next() {
             let source = AuthKeys::new(self.channels(identity.clone()));
             let refreshing = refresh(self.verifier.clone(), source, self.config.refresh.clone());
@@ -283,6 +303,7 @@ impl Boot {
             self.verifier,
             self.shutdown,
             failures,
+            apart,
             drain,
             stop,
         ))

@@ -12,6 +12,7 @@
 //! # }
 //! ```
 
+mod apart;
 mod bind;
 mod boot;
 mod config;

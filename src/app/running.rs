@@ -7,6 +7,7 @@ use futures::future::join_all;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::apart::Apart;
 use super::readiness::Readiness;
 use super::shutdown::{Failures, Shutdown};
 use crate::error::{Error, Kind, Result};
@@ -32,6 +33,8 @@ pub struct Running {
     verifier: Verifier,
     shutdown: Shutdown,
     failures: Failures,
+    /// Ends last.
+    _apart: Option<Apart>,
     drain: Duration,
     stop: Duration,
 }
@@ -43,6 +46,7 @@ impl Running {
         verifier: Verifier,
         shutdown: Shutdown,
         failures: Failures,
+        apart: Option<Apart>,
         drain: Duration,
         stop: Duration,
     ) -> Running {
@@ -52,6 +56,7 @@ impl Running {
             verifier,
             shutdown,
             failures,
+            _apart: apart,
             drain,
             stop,
         }

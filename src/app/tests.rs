@@ -246,6 +246,37 @@ async fn a_service_serves_when_no_guard_is_left() {
 }
 
 #[tokio::test]
+async fn services_run_apart_on_threads_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let mut app = app(config(folder.path()));
+    add_risk(&mut app);
+    app.add("monitoring", |deps| async move {
+        deps.shutdown.spawn("where", async move {
+            // Its timers and sockets belong there too.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let thread = std::thread::current().name().map(str::to_owned);
+            let _ = sender.send((thread, rustix::process::getpriority_process(None)));
+            Ok(())
+        });
+        Ok(Service::new("monitoring", monitoring()))
+    });
+    app.run_apart(&["monitoring"]);
+    let running = app.start().await.unwrap();
+    running.ready().await;
+    let (thread, level) = told.recv().await.unwrap();
+    assert_eq!(thread.as_deref(), Some("apart"));
+    assert!(
+        level.unwrap() > rustix::process::getpriority_process(None).unwrap(),
+        "{level:?}"
+    );
+    // Each is called where it is, over its port and within the process.
+    assert!(is_serving(&running, "monitoring").await);
+    get_limits(&running, &["trader"]).await.unwrap();
+    running.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_port_in_use_is_one_clear_error() {
     let folder = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,42 +1,63 @@
-//! Many rows in one statement: a batch then costs a round trip to the database, not one a row.
+//! Many rows in one statement: a batch then costs few round trips to the database, not one a row.
 
-use sqlx::any::AnyArguments;
-use sqlx::{Any, Arguments, AssertSqlSafe, Encode, Type};
+use sqlx::AssertSqlSafe;
 
 use super::Transaction;
 use crate::error::Result;
 
-/// Parameters of one statement. SQLite takes 32,766, PostgreSQL 65,535.
-const MAX_PARAMETERS: usize = 32_000;
+/// Rows of one statement, a power of two. SQLite looks each named parameter up among those before it: the cost of a
+/// statement grows with the square of its length, and large ones take seconds.
+const MAX_ROWS: usize = 64;
 
-/// Rows that wait for one `INSERT`.
+/// Rows that wait to be inserted.
 pub struct Insert {
     head: &'static str,
     columns: usize,
     tail: &'static str,
-    statements: Vec<AnyArguments>,
+    values: Vec<Value>,
+}
+
+/// What is bound to a column.
+pub enum Value {
+    /// A whole number.
+    Integer(i64),
+    /// A text.
+    Text(String),
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Value {
+        Value::Integer(number)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Value {
+        Value::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Value {
+        Value::Text(text)
+    }
 }
 
 impl Insert {
     /// An insert without rows: `head` is everything before `VALUES`, such as `INSERT INTO thing (id, name)`, and `tail`
-    /// everything after the rows, such as `ON CONFLICT (id) DO NOTHING`. `columns` are at most 32,000.
+    /// everything after the rows, such as `ON CONFLICT (id) DO NOTHING`.
     pub fn new(head: &'static str, columns: usize, tail: &'static str) -> Insert {
         Insert {
             head,
             columns,
             tail,
-            statements: Vec::new(),
+            values: Vec::new(),
         }
     }
 
     /// Begins a row: as many values as there are columns are to be bound to it.
     pub fn row(&mut self) -> Row<'_> {
-        let has_room = |statement: &&mut AnyArguments| statement.len() + self.columns <= MAX_PARAMETERS;
-        if self.statements.last_mut().filter(has_room).is_none() {
-            self.statements.push(AnyArguments::default());
-        }
-        let last = self.statements.len() - 1;
-        Row(&mut self.statements[last])
+        Row(&mut self.values)
     }
 
     /// Writes the rows; nothing when there are none.
@@ -44,31 +65,40 @@ impl Insert {
     /// # Errors
     /// The database's; the transaction is then to be given up.
     pub async fn execute(self, transaction: &mut Transaction) -> Result<()> {
-        for arguments in self.statements {
-            let text = statement(self.head, self.columns, arguments.len() / self.columns, self.tail);
-            // The text has names and numbers of parameters only; values are bound. Every length is another statement: few
-            // come twice, so that keeping them prepared costs more than it saves.
-            sqlx::query_with(AssertSqlSafe(text), arguments)
-                .persistent(false)
-                .execute(&mut **transaction)
-                .await?;
+        let mut left = self.values.len() / self.columns;
+        let mut values = self.values.into_iter();
+        while left > 0 {
+            let rows = step(left);
+            // The text has names and numbers of parameters only; values are bound. There are few lengths, so that each is
+            // prepared once a connection.
+            let mut query = sqlx::query(AssertSqlSafe(statement(self.head, self.columns, rows, self.tail)));
+            for value in values.by_ref().take(rows * self.columns) {
+                query = match value {
+                    Value::Integer(number) => query.bind(number),
+                    Value::Text(text) => query.bind(text),
+                };
+            }
+            query.execute(&mut **transaction).await?;
+            left -= rows;
         }
         Ok(())
     }
 }
 
 /// One row of an [`Insert`].
-pub struct Row<'a>(&'a mut AnyArguments);
+pub struct Row<'a>(&'a mut Vec<Value>);
 
 impl Row<'_> {
     /// Binds the next column.
-    ///
-    /// # Errors
-    /// `INTERNAL` when the value cannot be encoded.
-    pub fn bind<'t, T: Encode<'t, Any> + Type<Any>>(self, value: T) -> Result<Self> {
-        self.0.add(value).map_err(sqlx::Error::Encode)?;
-        Ok(self)
+    pub fn bind(self, value: impl Into<Value>) -> Self {
+        self.0.push(value.into());
+        self
     }
+}
+
+/// How many of these rows the next statement takes: the largest power of two.
+fn step(left: usize) -> usize {
+    MAX_ROWS.min(1 << left.ilog2())
 }
 
 fn statement(head: &str, columns: usize, rows: usize, tail: &str) -> String {
@@ -110,6 +140,19 @@ mod tests {
         );
     }
 
+    #[test]
+    fn few_lengths_make_up_every_number_of_rows() {
+        for rows in 1..500 {
+            let (mut left, mut steps) = (rows, 0);
+            while left > 0 {
+                left -= step(left);
+                steps += 1;
+            }
+            assert!(steps <= rows / MAX_ROWS + 6, "{rows} rows in {steps} statements");
+        }
+        assert_eq!((step(1), step(63), step(64), step(1_000)), (1, 32, 64, 64));
+    }
+
     async fn write(store: &Store, rows: std::ops::Range<i64>, name: &str) -> Result<()> {
         let mut insert = Insert::new(
             "INSERT INTO pair (id, name)",
@@ -117,7 +160,7 @@ mod tests {
             "ON CONFLICT (id) DO UPDATE SET name = excluded.name",
         );
         for id in rows {
-            insert.row().bind(id)?.bind(name)?;
+            insert.row().bind(id).bind(name);
         }
         let mut transaction = store.begin().await?;
         insert.execute(&mut transaction).await?;

@@ -26,7 +26,7 @@ use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Executor};
 
 use crate::error::{Error, Result};
 
-pub use insert::{Insert, Row};
+pub use insert::{Insert, Row, Value};
 
 /// A writing transaction. Dropped without `commit`, it rolls back.
 pub type Transaction = sqlx::Transaction<'static, sqlx::Any>;

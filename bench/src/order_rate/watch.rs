@@ -1,7 +1,7 @@
 //! The platform under load, seen from outside: its backlog, memory and processor time.
 
 use crate::platform::Platform;
-use crate::process;
+use crate::{process, report};
 use bench::orders::{Kind, Tally};
 use std::time::Duration;
 
@@ -16,33 +16,41 @@ pub(crate) const HEADER: [&str; 7] = [
     "CPU, of one core",
 ];
 
-/// Metrics shown at the end.
-const SHOWN: [&str; 6] = [
+/// Counts shown at the end.
+const COUNTED: [&str; 5] = [
     "trading_intent_backlog",
     "trading_journal_batches_total",
     "trading_journal_records_total",
-    "trading_submit_seconds",
     "trading_unknown_outcomes_total",
     "trading_refusals_total",
 ];
 
+/// Histograms shown at the end, and what they measure.
+const SPANS: [(&str, &str); 4] = [
+    ("trading_submit_seconds", "a submit's arrival to its answer"),
+    ("trading_commit_seconds", "a batch to its being durable"),
+    ("trading_venue_answer_seconds", "a durable intent to the venue's answer"),
+    (
+        "trading_first_fill_seconds",
+        "a market order's acceptance to its first fill",
+    ),
+];
+
 /// Looks at a platform from time to time.
 #[derive(Debug)]
-pub(crate) struct Watch {
-    metrics: String,
-    http: reqwest::Client,
+pub(crate) struct Watch<'a> {
+    platform: &'a Platform,
     id: u32,
     last: (Duration, Duration),
     rows: Vec<[String; 7]>,
 }
 
-impl Watch {
+impl<'a> Watch<'a> {
     /// Has not looked yet.
-    pub(crate) fn new(platform: &Platform) -> Self {
+    pub(crate) fn new(platform: &'a Platform) -> Self {
         let id = platform.id();
         Self {
-            metrics: format!("{}/metrics", platform.url("trading")),
-            http: reqwest::Client::new(),
+            platform,
             id,
             last: (Duration::ZERO, process::processor_time(id)),
             rows: Vec::new(),
@@ -51,23 +59,14 @@ impl Watch {
 
     /// Looks, `at` so long after the start of the load, with what was counted since the last look.
     pub(crate) async fn look(&mut self, at: Duration, window: &Tally, in_flight: u64) {
-        let text = self.read().await;
-        let backlog = text.lines().filter(|line| line.starts_with("trading_intent_backlog"));
-        let backlog: f64 = backlog
-            .filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok())
-            .sum();
-        let backlog = if text.contains("trading_intent_backlog") {
-            format!("{backlog:.0}")
-        } else {
-            "unknown".to_owned()
-        };
+        let backlog = self.platform.metrics("trading").await.sum("trading_intent_backlog");
         let used = process::processor_time(self.id);
         let share = used.saturating_sub(self.last.1).as_secs_f64() / (at - self.last.0).as_secs_f64().max(1e-9);
         self.last = (at, used);
         let submits = window.of(Kind::Submit);
         self.rows.push([
             format!("{:.1}", at.as_secs_f64()),
-            backlog,
+            format!("{backlog:.0}"),
             in_flight.to_string(),
             format!("{:.2}", submits.latency_ms(0.99)),
             format!("{:.2}", submits.latency_ms(1.0)),
@@ -83,21 +82,21 @@ impl Watch {
 
     /// What trading itself counted.
     pub(crate) async fn insides(&self) -> String {
-        let text = self.read().await;
-        let lines: Vec<&str> = text
-            .lines()
-            .filter(|line| SHOWN.iter().any(|name| line.starts_with(name)))
-            .collect();
-        format!("trading's own metrics, warm-up included:\n{}", lines.join("\n"))
-    }
-
-    async fn read(&self) -> String {
-        match self.http.get(&self.metrics).send().await {
-            Ok(response) => response.text().await.unwrap_or_default(),
-            Err(error) => {
-                eprintln!("no metrics: {error}");
-                String::new()
-            }
-        }
+        let metrics = self.platform.metrics("trading").await;
+        let lines: Vec<&str> = metrics.lines_of(&COUNTED).collect();
+        let spans = SPANS.map(|(name, what)| {
+            let mean = metrics.sum(&format!("{name}_sum")) / metrics.sum(&format!("{name}_count")).max(1.0);
+            let within = |share: f64| match metrics.bound(name, share) {
+                Some(bound) => format!("{:.2}", bound * 1e3),
+                None => "none".to_owned(),
+            };
+            [what.to_owned(), format!("{:.2}", mean * 1e3), within(0.5), within(0.99)]
+        });
+        report::print(
+            "orders: what trading itself measured, warm-up included, in milliseconds",
+            ["from, to", "mean", "half within", "99 % within"],
+            spans.to_vec(),
+        );
+        lines.join("\n")
     }
 }

@@ -4,6 +4,7 @@ use super::client::{Answer, Rest};
 use super::grpc::Grpc;
 use super::load::Asked;
 use super::tally::Kind;
+use std::error::Error;
 
 /// Where requests go.
 #[derive(Debug, Clone)]
@@ -27,6 +28,20 @@ impl From<Grpc> for Door {
 }
 
 impl Door {
+    /// Sends this access token from now on.
+    ///
+    /// # Errors
+    /// When it cannot be sent in a header.
+    pub fn set_token(&self, token: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
+        match self {
+            Self::Rest(rest) => {
+                rest.set_token(token);
+                Ok(())
+            }
+            Self::Grpc(grpc) => grpc.set_token(token),
+        }
+    }
+
     /// Sends a request once.
     pub(super) async fn send(&self, asked: &Asked) -> Answer {
         let Asked { account, order, id, .. } = asked;

@@ -47,6 +47,15 @@ impl Grpc {
         })
     }
 
+    /// Sends this access token from now on.
+    ///
+    /// # Errors
+    /// When it cannot be sent in a header.
+    pub fn set_token(&self, token: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
+        *self.bearer.write().expect("no holder panics") = format!("Bearer {token}").parse()?;
+        Ok(())
+    }
+
     /// Submits what the JSON of a submit says.
     pub(super) async fn submit(&self, account: &str, body: &Value) -> Answer {
         let mut message: SubmitOrderRequest = match serde_json::from_value(body.clone()) {

@@ -3,7 +3,7 @@
 use crate::args::{Bench, BenchOrders};
 use crate::client::{authorised, session, unary};
 use crate::output::{Format, print, table};
-use bench::orders::{Kind, Load, Market, Plan, Rest, Tally};
+use bench::orders::{Door, Grpc, Kind, Load, Market, Plan, Rest, Tally};
 use mesh::error::{Error, Kind as ErrorKind, Result};
 use mesh::ids::Ids;
 use mesh::pb::exchange::ListVenueAccountsRequest;
@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 
 /// A request that has no answer after this failed.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// HTTP/2 connections; each carries many requests.
+const GRPC_CONNECTIONS: u32 = 4;
 /// How often the progress is drawn, and quotes and token are renewed.
 const TURN: Duration = Duration::from_secs(1);
 /// How wide the bar is.
@@ -43,7 +45,14 @@ pub(crate) async fn bench(what: &Bench) -> Result<()> {
         seed: options.seed,
         prefix: prefix(),
     };
-    let load = Arc::new(Load::new(rest.clone(), market.clone(), plan));
+    let door: Door = match options.grpc {
+        true => Grpc::connect(&options.client.server, &rest.token(), GRPC_CONNECTIONS, TIMEOUT)
+            .await
+            .map_err(failed)?
+            .into(),
+        false => rest.clone().into(),
+    };
+    let load = Arc::new(Load::new(door.clone(), market.clone(), plan));
     let begun = Instant::now();
     let mut sending = tokio::spawn(load.clone().send_all(options.duration));
     let mut total = Tally::new();
@@ -68,6 +77,7 @@ pub(crate) async fn bench(what: &Bench) -> Result<()> {
         market.refresh(&rest).await;
         if let Ok((_, session)) = session(&options.client).await {
             rest.set_token(&session.access_token);
+            door.set_token(&session.access_token).map_err(failed)?;
         }
     }
     draw("\n");

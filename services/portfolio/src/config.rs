@@ -11,7 +11,7 @@ pub struct Config {
     /// Events applied in one transaction at most. Default 500.
     pub batch_events: usize,
     /// How long a transaction waits after the one before, in milliseconds, so that a steady flow of events shares them.
-    /// Default 10.
+    /// Default 25.
     pub batch_interval_ms: u64,
     /// How often a followed portfolio is valued anew, in milliseconds. Default 250.
     pub stream_interval_ms: u64,
@@ -24,7 +24,7 @@ impl Default for Config {
         Self {
             reporting_asset: "USDT".to_owned(),
             batch_events: 500,
-            batch_interval_ms: 10,
+            batch_interval_ms: 25,
             stream_interval_ms: 250,
             retry_max_ms: 5_000,
         }

@@ -120,8 +120,7 @@ pub(crate) async fn save(tx: &mut Transaction, shard: i64, changes: &Changes) ->
     );
     for ((account, symbol), position) in &changes.positions {
         let state = serde_json::to_string(position).map_err(damaged)?;
-        let row = positions.row().bind(account.as_str())?.bind(symbol.as_str())?;
-        row.bind(state)?;
+        positions.row().bind(account.as_str()).bind(symbol.as_str()).bind(state);
     }
     positions.execute(tx).await?;
     let mut balances = Insert::new(
@@ -130,8 +129,8 @@ pub(crate) async fn save(tx: &mut Transaction, shard: i64, changes: &Changes) ->
         "ON CONFLICT (account, asset) DO UPDATE SET amount = excluded.amount",
     );
     for ((account, asset), amount) in &changes.balances {
-        let row = balances.row().bind(account.as_str())?.bind(asset.as_str())?;
-        row.bind(amount.to_string())?;
+        let row = balances.row().bind(account.as_str()).bind(asset.as_str());
+        row.bind(amount.to_string());
     }
     balances.execute(tx).await?;
     let mut accounts = Insert::new(
@@ -140,7 +139,7 @@ pub(crate) async fn save(tx: &mut Transaction, shard: i64, changes: &Changes) ->
         "ON CONFLICT (account) DO UPDATE SET sequence = excluded.sequence",
     );
     for (account, sequence) in &changes.sequences {
-        accounts.row().bind(account.as_str())?.bind(signed(*sequence)?)?;
+        accounts.row().bind(account.as_str()).bind(signed(*sequence)?);
     }
     accounts.execute(tx).await
 }
@@ -229,18 +228,18 @@ fn fill_rows(changes: &Changes) -> Result<Insert> {
     );
     for (sequence, fill) in &changes.fills {
         rows.row()
-            .bind(fill.account.as_str())?
-            .bind(fill.venue.as_str())?
-            .bind(fill.symbol.as_str())?
-            .bind(signed(fill.trade_id.get())?)?
-            .bind(fill.order_id.as_str())?
-            .bind(signed(*sequence)?)?
-            .bind(i64::from(fill.side == domain::Side::Buy))?
-            .bind(fill.price.to_string())?
-            .bind(fill.quantity.to_string())?
-            .bind(fill.fee.to_string())?
-            .bind(fill.fee_asset.as_str())?
-            .bind(fill.time.as_micros())?;
+            .bind(fill.account.as_str())
+            .bind(fill.venue.as_str())
+            .bind(fill.symbol.as_str())
+            .bind(signed(fill.trade_id.get())?)
+            .bind(fill.order_id.as_str())
+            .bind(signed(*sequence)?)
+            .bind(i64::from(fill.side == domain::Side::Buy))
+            .bind(fill.price.to_string())
+            .bind(fill.quantity.to_string())
+            .bind(fill.fee.to_string())
+            .bind(fill.fee_asset.as_str())
+            .bind(fill.time.as_micros());
     }
     Ok(rows)
 }
@@ -259,14 +258,14 @@ fn posting_rows(shard: i64, changes: &Changes) -> Result<Insert> {
                 Owner::Counter(name) => name.as_str(),
             };
             rows.row()
-                .bind(movement_id)?
-                .bind(line)?
-                .bind(movement.account.as_str())?
-                .bind(ledger_account)?
-                .bind(entry.asset.as_str())?
-                .bind(entry.amount.to_string())?
-                .bind(movement.cause.as_str())?
-                .bind(movement.time.as_micros())?;
+                .bind(movement_id)
+                .bind(line)
+                .bind(movement.account.as_str())
+                .bind(ledger_account)
+                .bind(entry.asset.as_str())
+                .bind(entry.amount.to_string())
+                .bind(movement.cause.as_str())
+                .bind(movement.time.as_micros());
         }
     }
     Ok(rows)

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 /// The first wait before another attempt; it doubles up to the bound.
 pub(crate) const FIRST_BACKOFF: Duration = Duration::from_millis(50);
@@ -241,7 +242,8 @@ impl Inner {
             if !self.is_in_window(placement.signed) {
                 return News::Absent("SEND_WINDOW_PASSED");
             }
-            match self.venue.place(placement).await {
+            let span = tracing::info_span!("place", otel.kind = "client", otel.name = "venue.place");
+            match self.venue.place(placement).instrument(span).await {
                 Ok(state) => return News::State(Box::new(state)),
                 Err(VenueError::Rejected { reason, message }) => {
                     tracing::info!(reason, message, "the venue refused an order");

@@ -31,6 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 /// What a shard is made of.
 pub(crate) struct Parts {
@@ -275,7 +276,8 @@ impl Shard {
             let first = self.parts.decider.state.sequence() + 1 - batch.records.len() as u64;
             metrics::batch(batch.records.len());
             let begun = self.parts.clock.monotonic();
-            let appended = match self.parts.journal.append(batch.records).await {
+            let span = tracing::info_span!("commit", otel.name = "journal.commit", records = batch.records.len());
+            let appended = match self.parts.journal.append(batch.records).instrument(span).await {
                 Ok(appended) => {
                     metrics::committed(self.parts.clock.monotonic().saturating_sub(begun));
                     appended

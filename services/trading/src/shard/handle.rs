@@ -11,6 +11,7 @@ use mesh::{Error, Result};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot};
+use tracing::Instrument as _;
 
 /// Orders that are over in the view of an account.
 const RECENT: usize = 20;
@@ -217,7 +218,8 @@ impl ShardHandle {
         if self.backlog.len() >= self.max_backlog {
             return Err(error::backlog_full());
         }
-        self.ask(Ask::Decide(command)).await
+        let span = tracing::info_span!("submit", otel.name = "shard.submit");
+        self.ask(Ask::Decide(command)).instrument(span).await
     }
 
     /// New orders, answered each by itself: refused as a whole when the shard or the venue has too much to do.

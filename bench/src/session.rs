@@ -1,0 +1,115 @@
+//! A platform under load: the settings that let the load through, its quotes kept fresh, and a run at one rate.
+
+use crate::platform::Platform;
+use bench::orders::{Door, Grpc, Load, Market, Plan, Rest};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A request that has no answer after this failed.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How often quotes are read again.
+const REFRESH: Duration = Duration::from_secs(1);
+/// HTTP/2 connections; each carries many requests.
+const GRPC_CONNECTIONS: u32 = 4;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// A platform of its own with these settings beside the accounts.
+///
+/// # Errors
+/// When it does not start.
+pub(crate) fn platform(binary: &Path, accounts: u32, more: &[String]) -> Result<Platform, Failure> {
+    // The limits of a person's account would stop the load; none of these changes the path of an order.
+    let mut settings = [
+        "exchange.limits=bench",
+        "exchange.max_open_orders=100000",
+        "trading.limits.duplicate_window_ms=0",
+        "trading.limits.max_orders_per_second=100000",
+        "trading.limits.max_open_orders=100000",
+        "gateway.requests_per_second=1000000",
+        "gateway.request_burst=1000000",
+        "auth.access_token_s=3600",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    settings.push(format!("paper.accounts={accounts}"));
+    settings.extend_from_slice(more);
+    Platform::up(binary, &settings)
+}
+
+/// A runtime for the client: one thread leaves the rest of a small machine to the platform.
+///
+/// # Errors
+/// When it cannot be made.
+pub(crate) fn client_runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+}
+
+/// Somebody who is logged in and sends orders.
+pub(crate) struct Session {
+    door: Door,
+    market: Arc<Market>,
+    accounts: Vec<String>,
+    refreshing: tokio::task::JoinHandle<()>,
+}
+
+impl Session {
+    /// Logs in and waits until every quote is live.
+    ///
+    /// # Errors
+    /// When the platform does not answer.
+    pub(crate) async fn open(
+        platform: &Platform,
+        is_grpc: bool,
+        accounts: u32,
+        connections: u32,
+    ) -> Result<Self, Failure> {
+        let gateway = platform.url("gateway-http");
+        let rest = Rest::new(&gateway, connections, TIMEOUT)?;
+        rest.login("admin", &platform.admin_password()?).await?;
+        let market = Arc::new(Market::live(&rest).await?);
+        let door = match is_grpc {
+            true => Grpc::connect(&gateway, &rest.token(), GRPC_CONNECTIONS, TIMEOUT)
+                .await?
+                .into(),
+            false => rest.clone().into(),
+        };
+        let refreshing = tokio::spawn(refresh(rest, market.clone()));
+        Ok(Self {
+            door,
+            market,
+            accounts: (1..=accounts).map(|number| format!("paper-{number}")).collect(),
+            refreshing,
+        })
+    }
+
+    /// A generator at this rate; the prefix of its ids is to be new.
+    pub(crate) fn load(&self, rate: u32, connections: u32, seed: u64, prefix: &str) -> Arc<Load> {
+        let plan = Plan {
+            rate,
+            accounts: self.accounts.clone(),
+            connections,
+            seed,
+            prefix: prefix.to_owned(),
+        };
+        Arc::new(Load::new(self.door.clone(), self.market.clone(), plan))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.refreshing.abort();
+    }
+}
+
+async fn refresh(rest: Rest, market: Arc<Market>) {
+    loop {
+        tokio::time::sleep(REFRESH).await;
+        // The last quotes stay until there are others; the load goes on.
+        let _ = market.refresh(&rest).await;
+    }
+}
