@@ -14,6 +14,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
@@ -34,6 +35,8 @@ struct Inner {
     tasks: Mutex<Vec<Task>>,
     failures: mpsc::UnboundedSender<Error>,
     spawner: Spawner,
+    /// Where threads are to be had.
+    threads: Option<Handle>,
 }
 
 struct Task {
@@ -57,11 +60,17 @@ impl Failures {
 impl Shutdown {
     /// A new life, and the place where the failures of its tasks arrive.
     pub fn new() -> (Shutdown, Failures) {
-        Shutdown::with_spawner(Arc::new(|task| Some(tokio::spawn(task))))
+        let is_threaded = |handle: &Handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread;
+        let threads = Handle::try_current().ok().filter(is_threaded);
+        Shutdown::build(Arc::new(|task| Some(tokio::spawn(task))), threads)
     }
 
     /// A new life whose tasks run elsewhere than in the runtime: a simulation pauses, reorders and drops them.
     pub fn with_spawner(spawner: Spawner) -> (Shutdown, Failures) {
+        Shutdown::build(spawner, None)
+    }
+
+    fn build(spawner: Spawner, threads: Option<Handle>) -> (Shutdown, Failures) {
         let (failures, receiver) = mpsc::unbounded_channel();
         let inner = Inner {
             draining: CancellationToken::new(),
@@ -69,6 +78,7 @@ impl Shutdown {
             tasks: Mutex::default(),
             failures,
             spawner,
+            threads,
         };
         (Shutdown(Arc::new(inner)), Failures(receiver))
     }
@@ -102,6 +112,31 @@ impl Shutdown {
         let mut tasks = self.0.tasks.lock();
         tasks.retain(|task| !task.handle.is_finished());
         tasks.push(Task { name, handle });
+    }
+
+    /// Whether [`Shutdown::spawn_on_thread`] has threads to give: a runtime of one thread, or a simulation, has none.
+    pub fn gives_threads(&self) -> bool {
+        self.0.threads.is_some()
+    }
+
+    /// Runs a task as [`Shutdown::spawn`] does, on a thread of its own where there are threads to give. There it may block, and
+    /// waits in no runtime's queue. It is to end when it is told: a thread cannot be forced.
+    pub fn spawn_on_thread<F>(&self, name: impl Into<String>, task: F)
+    where
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        let Some(threads) = self.0.threads.clone() else {
+            return self.spawn(name, task);
+        };
+        self.spawn(name, async move {
+            let runtime = threads.clone();
+            match threads.spawn_blocking(move || runtime.block_on(task)).await {
+                Ok(ended) => ended,
+                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                // The runtime ends.
+                Err(_) => Ok(()),
+            }
+        });
     }
 
     /// Runs a task that ends by itself, or with [`Shutdown::token`], and that nobody waits for.
@@ -201,6 +236,38 @@ mod tests {
         }
         assert_eq!(failures.next().await.reason(), "DISK");
         assert!(shutdown.stop(Duration::from_secs(1)).await.is_empty());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_task_may_have_a_thread_of_its_own() {
+        let (shutdown, mut failures) = Shutdown::new();
+        assert!(shutdown.gives_threads());
+        let token = shutdown.token();
+        let (sender, told) = tokio::sync::oneshot::channel();
+        shutdown.spawn_on_thread("shard", async move {
+            // What it spawns runs with the others, also while it blocks.
+            let (send, receive) = std::sync::mpsc::channel();
+            tokio::spawn(async move { send.send(std::thread::current().id()) });
+            let other = receive.recv().unwrap();
+            let _ = sender.send((std::thread::current().id(), other));
+            token.cancelled().await;
+            Ok(())
+        });
+        let (own, other) = told.await.unwrap();
+        assert_ne!(own, other);
+        shutdown.spawn_on_thread("journal", async { Err(Error::internal("DISK", "the disk is gone")) });
+        assert_eq!(failures.next().await.reason(), "DISK");
+        shutdown.spawn_on_thread("broken", async { panic!("a bug") });
+        assert_eq!(failures.next().await.reason(), "TASK_PANICKED");
+        assert!(shutdown.stop(Duration::from_secs(10)).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn without_threads_it_is_a_task_like_others() {
+        let (shutdown, mut failures) = Shutdown::new();
+        assert!(!shutdown.gives_threads());
+        shutdown.spawn_on_thread("journal", async { Err(Error::internal("DISK", "the disk is gone")) });
+        assert_eq!(failures.next().await.reason(), "DISK");
     }
 
     #[tokio::test]

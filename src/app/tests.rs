@@ -3,6 +3,7 @@ mod endings;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::routing::get;
 use tokio::io::AsyncReadExt;

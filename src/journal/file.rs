@@ -49,6 +49,8 @@ pub struct FileJournalOptions {
     /// The end of the open segment is written with zeros so far ahead, within the room that it owns: a batch then overwrites
     /// what is there, and its sync need not wait for the file system's own journal. Default 4 MiB; 0 writes none.
     pub zeros_bytes: u64,
+    /// The owner has a thread of its own, and may block it: appending then needs no other thread. Default false.
+    pub owner_may_block: bool,
     /// The disk.
     pub disk: Arc<dyn Disk>,
     /// Where a new journal's id comes from.
@@ -64,6 +66,7 @@ impl Default for FileJournalOptions {
             tail_bytes: 16 * 1024 * 1024,
             reserve_bytes: 4 * 1024 * 1024,
             zeros_bytes: 4 * 1024 * 1024,
+            owner_may_block: false,
             disk: Arc::new(RealDisk),
             chance: Chance::from_entropy(),
         }
@@ -75,6 +78,7 @@ pub struct FileJournal {
     shared: Arc<Shared>,
     snapshots: Arc<FileSnapshots>,
     unread: Vec<u64>,
+    owner_may_block: bool,
 }
 
 /// What outlives a caller who stops waiting: a write that has begun ends, and then the lock may go.
@@ -168,6 +172,7 @@ impl FileJournal {
             shared: Arc::new(shared),
             snapshots: Arc::new(snapshots),
             unread,
+            owner_may_block: options.owner_may_block,
         };
         Ok((journal, recovery))
     }
@@ -400,25 +405,24 @@ impl Shared {
     }
 }
 
-/// Runs what blocks outside the async threads.
-async fn blocking<T: Send + 'static>(
-    shared: &Arc<Shared>,
-    deed: impl FnOnce(&Shared) -> Result<T> + Send + 'static,
-) -> Result<T> {
-    if !shared.disk.blocks() {
-        return deed(shared);
-    }
-    let shared = Arc::clone(shared);
-    match tokio::task::spawn_blocking(move || deed(&shared)).await {
-        Ok(result) => result,
-        Err(error) => Err(poisoned(&error.to_string())),
+impl FileJournal {
+    /// Runs what blocks outside the async threads.
+    async fn blocking<T: Send + 'static>(&self, deed: impl FnOnce(&Shared) -> Result<T> + Send + 'static) -> Result<T> {
+        if self.owner_may_block || !self.shared.disk.blocks() {
+            return deed(&self.shared);
+        }
+        let shared = Arc::clone(&self.shared);
+        match tokio::task::spawn_blocking(move || deed(&shared)).await {
+            Ok(result) => result,
+            Err(error) => Err(poisoned(&error.to_string())),
+        }
     }
 }
 
 #[async_trait]
 impl Journal for FileJournal {
     async fn append(&mut self, records: Vec<Vec<u8>>) -> Result<u64> {
-        blocking(&self.shared, move |shared| shared.append(records)).await
+        self.blocking(move |shared| shared.append(records)).await
     }
 
     async fn has_room(&mut self, bytes: u64) -> Result<bool> {
@@ -426,7 +430,7 @@ impl Journal for FileJournal {
         let known = self.shared.writer.try_lock().map(|writer| writer.owns(bytes));
         match known {
             Some(true) => Ok(true),
-            Some(false) | None => blocking(&self.shared, move |shared| shared.writer.lock().has_room(bytes)).await,
+            Some(false) | None => self.blocking(move |shared| shared.writer.lock().has_room(bytes)).await,
         }
     }
 
@@ -451,6 +455,6 @@ impl Journal for FileJournal {
     }
 
     async fn verify(&self) -> Result<Verified> {
-        blocking(&self.shared, Shared::verify).await
+        self.blocking(Shared::verify).await
     }
 }

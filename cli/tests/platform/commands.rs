@@ -194,6 +194,7 @@ async fn a_load_is_measured_on_paper_and_leaves_nothing_behind() {
         "paper-3",
     ];
     admin.both(&load).await.unwrap();
+    admin.call(&[&load[..], &["--grpc"]].concat()).await.unwrap();
     let ours = |orders: Vec<mesh::pb::trading::Order>| {
         let ours = orders
             .iter()

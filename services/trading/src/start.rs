@@ -79,6 +79,7 @@ pub(crate) async fn build_when(
         let options = FileJournalOptions {
             chance: deps.chance.clone(),
             reserve_bytes: config.journal_reserve_bytes,
+            owner_may_block: deps.shutdown.gives_threads(),
             ..FileJournalOptions::default()
         };
         let journal = blocking(move || open(&folder, options)).await?;
@@ -303,7 +304,7 @@ pub fn start_shard(
     let shard = Shard::new(parts, ends);
     ground
         .shutdown
-        .spawn(format!("shard {number}"), shard.run(ground.shutdown.token()));
+        .spawn_on_thread(format!("shard {number}"), shard.run(ground.shutdown.token()));
     let interval = Config::millis(config.trigger_interval_ms);
     ticker::start(handle.clone(), interval, ground.clock.clone(), &ground.shutdown);
     Ok(Home { shard: handle, ids })
