@@ -230,6 +230,7 @@ pub(super) fn reason(answer: &Answer) -> &str {
     match answer {
         Answer::Refused(refusal) => &refusal.reason,
         Answer::Alert(alert) => alert.reason,
+        Answer::Alerts(alerts) => alerts.first().map_or("", |alert| alert.reason),
         _ => "",
     }
 }

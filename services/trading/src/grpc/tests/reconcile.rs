@@ -221,6 +221,46 @@ async fn what_ended_or_lived_on_unheard_is_resolved() {
 }
 
 #[tokio::test]
+async fn an_order_that_was_forgotten_and_lives_is_listed_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let forgetful = Config {
+        closed_orders_kept: 1,
+        ..busy()
+    };
+    let bench = begin(folder.path(), None, forgetful).await;
+    bench.quoted().await;
+    let mut ended = Vec::new();
+    for id in ["a", "b"] {
+        let order = bench.place(id, "1", "99").await;
+        let order = bench.until(&order.order_id, OrderStatus::Open).await;
+        bench.venue.end(&order.venue_order_id, VenueStatus::Cancelled);
+        ended.push(bench.until(&order.order_id, OrderStatus::Cancelled).await);
+    }
+    let mut alive = by_hand(&ended[0].venue_order_id, "BTCUSDT", "99");
+    alive.quantity = "1".parse().unwrap();
+    bench.venue.insert(alive);
+    let found = alert(&bench, "ORDER_FORGOTTEN").await;
+    assert!(found.message.contains(&ended[0].order_id), "{}", found.message);
+    let listed = external(&bench).await;
+    assert_eq!(
+        (listed[0].client_order_id.as_str(), listed[0].reserved.as_str()),
+        (ended[0].venue_order_id.as_str(), "99")
+    );
+    // Its fill cannot be applied, and people are told.
+    bench.venue.fill(&ended[0].venue_order_id, "99", "1").await;
+    let told = async || {
+        alerts(&bench)
+            .await
+            .into_iter()
+            .find(|alert| alert.message.contains("its trade"))
+    };
+    let told = eventually(told).await;
+    assert_eq!(told.reason, "ORDER_FORGOTTEN");
+    eventually(async || external(&bench).await.is_empty().then_some(())).await;
+    bench.stop().await;
+}
+
+#[tokio::test]
 async fn an_account_that_is_not_in_step_refuses_new_orders_and_takes_cancels() {
     let folder = tempfile::tempdir().unwrap();
     let bench = start(folder.path(), None).await;
