@@ -236,7 +236,7 @@ fn iceberg(candidate: &Candidate<'_>) -> Result<(), Refusal> {
 
 fn expiry(candidate: &Candidate<'_>) -> Result<(), Refusal> {
     match candidate.submit.wishes.lasts {
-        Lasts::Until(time) if time <= candidate.now.here => {
+        Lasts::Until(time) if time <= candidate.now.venue => {
             let message = "the order would be over before it began";
             Err(Refusal::refused("EXPIRE_TIME_PAST", message).with("since", time))
         }

@@ -22,6 +22,8 @@ pub(super) struct Desk {
     pub(super) decider: Decider,
     pub(super) market: Market,
     pub(super) now: i64,
+    /// How far the venue's clock is ahead of ours, in microseconds.
+    pub(super) venue_ahead: i64,
     pub(super) journal: Vec<(Timestamp, Event)>,
     orders: usize,
 }
@@ -107,6 +109,7 @@ impl Desk {
             decider,
             market,
             now: START,
+            venue_ahead: 0,
             journal: Vec::new(),
             orders: 0,
         };
@@ -129,7 +132,7 @@ impl Desk {
         let here = Timestamp::from_micros(self.now);
         let now = Now {
             here,
-            venue: Timestamp::from_millis(here.as_millis()),
+            venue: Timestamp::from_millis(here.plus_micros(self.venue_ahead).as_millis()),
         };
         let journal = &mut self.journal;
         let settled = self.decider.settle(&command, now, &self.market, |state, event| {
