@@ -40,7 +40,8 @@ async fn a_stop_goes_once_whatever_restarts() {
     let near = bench.submitted(stop("near", "95")).await;
     assert_eq!(near.status(), OrderStatus::PendingTrigger);
     assert_eq!((near.r#type(), near.stop_price.as_str()), (pb::OrderType::Stop, "95"));
-    assert_eq!(near.emulated().collect::<Vec<_>>(), [pb::Emulation::Trigger]);
+    let emulated = [pb::Emulation::Trigger, pb::Emulation::Collar];
+    assert_eq!(near.emulated().collect::<Vec<_>>(), emulated);
     let far = bench.submitted(stop("far", "90")).await;
     bench.move_to("95");
     let gone = bench.until(&near.order_id, OrderStatus::Open).await;
