@@ -106,7 +106,7 @@ impl Reconciler {
 
     async fn run(self, guard: ReadinessGuard) {
         // Requests are signed with the venue's time: first of all it has to be known.
-        self.until_done(None, || self.venue.synchronise()).await;
+        self.until_done(None, || self.synchronise()).await;
         let (sink, news) = mpsc::channel(NEWS);
         let accounts = self.homes.keys().cloned().collect();
         tokio::join!(
@@ -119,10 +119,17 @@ impl Reconciler {
     async fn keep_time(&self) {
         loop {
             self.clock.sleep(self.times.clock_interval).await;
-            if let Err(error) = self.venue.synchronise().await {
+            if let Err(error) = self.synchronise().await {
                 tracing::warn!(%error, "the venue's clock cannot be read");
             }
         }
+    }
+
+    async fn synchronise(&self) -> Result<(), VenueError> {
+        self.venue.synchronise().await?;
+        let icebergs = self.venue.icebergs();
+        self.market.write().icebergs = icebergs;
+        Ok(())
     }
 
     async fn listen(&self, mut news: mpsc::Receiver<UserData>, guard: ReadinessGuard) {

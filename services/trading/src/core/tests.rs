@@ -71,7 +71,6 @@ pub(super) fn limits() -> Limits {
         max_orders_per_second: 4,
         duplicate_window_micros: 100_000,
         taker_fee: "0.001".parse::<Rate>().unwrap(),
-        icebergs: false,
     }
 }
 

@@ -196,16 +196,8 @@ fn what_makes_no_sense_is_refused_at_the_gate() {
             "{side} {at} {wishes:?}"
         );
     }
-    let mut desk = Desk::with(
-        Limits {
-            icebergs: true,
-            ..limits()
-        },
-        Kept {
-            closed_orders: 9,
-            refusals: 9,
-        },
-    );
+    let mut desk = Desk::new();
+    desk.market.icebergs.insert(Symbol::parse("BTCUSDT").unwrap());
     assert_eq!(
         reason(&desk.wish(Side::Buy, "1", "100", shown("0.0001"))),
         "QUANTITY_TOO_SMALL"

@@ -81,6 +81,22 @@ async fn a_trigger_whose_sending_was_lost_goes_again_after_a_restart() {
 }
 
 #[tokio::test]
+async fn an_iceberg_goes_where_the_venue_allows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = start(folder.path(), None).await;
+    let iceberg = |id: &str| pb::SubmitOrderRequest {
+        display_quantity: "0.25".into(),
+        ..submit(id, "1", "99")
+    };
+    let order = bench.submitted(iceberg("shown")).await;
+    let open = bench.until(&order.order_id, OrderStatus::Open).await;
+    assert_eq!(open.display_quantity, "0.25");
+    let placed = bench.venue.placed().pop().unwrap();
+    assert_eq!(placed.display_quantity, Some("0.25".parse().unwrap()));
+    bench.stop().await;
+}
+
+#[tokio::test]
 async fn a_bracket_and_a_replacement_run_through() {
     let folder = tempfile::tempdir().unwrap();
     let bench = start(folder.path(), None).await;
