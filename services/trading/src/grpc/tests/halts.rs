@@ -1,6 +1,6 @@
 //! Halts: which shards they concern, and that they survive a restart.
 
-use super::refusals::{invalid, plain, reason};
+use super::refusals::{invalid, mismatch, plain, reason};
 use super::*;
 use mesh::error::Kind;
 
@@ -16,19 +16,19 @@ async fn halts_concern_their_shards_and_survive_a_restart() {
         cancel_orders: false,
     };
     use pb::HaltScope::{Account, Global, Strategy, Symbol, Unspecified, Venue};
-    for (request, field) in [
-        (halt(Unspecified, "", "drill"), "scope"),
-        (halt(Global, "x", "drill"), "target"),
-        (halt(Global, "", ""), "reason"),
-        (halt(Account, "", "drill"), "target"),
-        (halt(Symbol, "btc", "drill"), "target"),
-        (halt(Venue, "No Venue", "drill"), "target"),
-        (halt(Strategy, "", "drill"), "target"),
+    for (request, expected) in [
+        (halt(Unspecified, "", "drill"), invalid("scope")),
+        (halt(Global, "", ""), invalid("reason")),
+        (halt(Global, "", "two\nlines"), invalid("reason")),
+        (halt(Global, "", &"x".repeat(257)), invalid("reason")),
+        (halt(Account, &"x".repeat(65), "drill"), invalid("target")),
+        (halt(Global, "x", "drill"), mismatch("target")),
+        (halt(Account, "", "drill"), mismatch("target")),
+        (halt(Symbol, "btc", "drill"), mismatch("target")),
+        (halt(Venue, "No Venue", "drill"), mismatch("target")),
+        (halt(Strategy, "", "drill"), mismatch("target")),
     ] {
-        assert_eq!(
-            reason(bench.client().halt_trading(bench.ask(request)).await),
-            invalid(field)
-        );
+        assert_eq!(reason(bench.client().halt_trading(bench.ask(request)).await), expected);
     }
     let unknown = halt(Account, "nobody", "drill");
     assert_eq!(

@@ -1,6 +1,6 @@
 //! Held orders through the whole service: the ticker, the sender, and a restart.
 
-use super::refusals::{invalid, plain, reason};
+use super::refusals::{invalid, mismatch, plain, reason};
 use super::*;
 use mesh::error::Kind;
 
@@ -183,7 +183,7 @@ async fn a_bracket_and_a_replacement_run_through() {
     };
     assert_eq!(
         reason(bench.client().replace_order(bench.ask(nothing)).await),
-        invalid("quantity")
+        mismatch("quantity")
     );
     let none = pb::ReplaceOrderRequest {
         quantity: "0".into(),
