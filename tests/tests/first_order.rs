@@ -273,17 +273,78 @@ async fn the_command_line_does_what_the_readme_says() {
 fn mistakes_at_the_start_are_one_line_and_exit_code_2() {
     let Some(binary) = tool("TRADEMESH_BINARY") else { return };
     let folder = folder();
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let in_use = format!("exchange.listen={}", taken.local_addr().unwrap());
-    let data_dir = format!("mesh.data_dir={}", folder.path().join("data").display());
-    let not_a_folder = folder.path().join("file");
-    std::fs::write(&not_a_folder, "in the way").unwrap();
-    let unwritable = format!("mesh.data_dir={}", not_a_folder.join("below").display());
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let data_dir = format!("mesh.data_dir={}", path("data"));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap();
+    let in_use = |key: &str| format!("{key}={taken}");
+    let (exchange_in_use, gateway_in_use) = (in_use("exchange.listen"), in_use("gateway.address"));
+    let port_in_use = format!("mesh.ports.auth={}", taken.port());
+    std::fs::write(path("file"), "in the way").unwrap();
+    let below_a_file = format!("mesh.data_dir={}", path("file/below"));
+    // It is there, and takes no files, not even root's.
+    let unwritable = "mesh.data_dir=/sys";
+    std::fs::write(path("broken.toml"), "[exchange]\nsymbols = \n").unwrap();
+    let broken = path("broken.toml");
+    let running = Platform::up(&binary, &folder.path().join("locked"), &SYMBOLS);
+    let locked = format!("mesh.data_dir={}", path("locked"));
+    let quiet = "telemetry.log=warn";
     let mut table = vec![
-        (vec!["up", "--set", &data_dir, "--set", &in_use], "exchange.listen"),
-        (vec!["up", "--any-port", "--set", &unwritable], "mesh.data_dir"),
+        (
+            vec!["up", "--set", &data_dir, "--set", &exchange_in_use],
+            "exchange.listen",
+        ),
+        (
+            vec![
+                "serve",
+                "gateway",
+                "--set",
+                quiet,
+                "--set",
+                &data_dir,
+                "--set",
+                "mesh.ports.gateway=0",
+                "--set",
+                &gateway_in_use,
+            ],
+            "set gateway.address to another",
+        ),
+        (
+            vec![
+                "serve",
+                "auth",
+                "--set",
+                quiet,
+                "--set",
+                &data_dir,
+                "--set",
+                &port_in_use,
+            ],
+            "set mesh.ports.auth to another",
+        ),
+        (
+            vec!["up", "--any-port", "--set", &below_a_file],
+            "set mesh.data_dir to a folder",
+        ),
+        (
+            vec!["up", "--any-port", "--set", unwritable],
+            "set mesh.data_dir to a folder",
+        ),
+        (
+            vec!["serve", "auth", "--any-port", "--set", quiet, "--set", unwritable],
+            "set mesh.data_dir to a folder",
+        ),
+        (
+            vec!["up", "--any-port", "--set", &locked],
+            "stop the other process or set mesh.data_dir",
+        ),
+        (vec!["up", "--config", &broken], "broken.toml, line 2: "),
         (vec!["up", "--set", "exchange.symbls=3"], "exchange.symbols"),
         (vec!["up", "--set", "exchange.symbols=many"], "exchange.symbols"),
+        (
+            vec!["up", "--any-port", "--set", &data_dir, "--set", "exchange.symbols=0"],
+            "exchange.symbols must be 1 to 400",
+        ),
         (vec!["up", "--set", "exchange"], "KEY=VALUE"),
         (
             vec!["up", "--config", "/nowhere/trademesh.toml"],
@@ -298,6 +359,7 @@ fn mistakes_at_the_start_are_one_line_and_exit_code_2() {
         assert_eq!(err.lines().count(), 1, "{arguments:?} says more than one line:\n{err}");
         assert!(err.contains(named), "{arguments:?} does not name {named}: {err}");
     }
+    running.kill();
     let (code, out, _) = run(Command::new(&binary).arg("config"));
     assert_eq!(code, Some(0));
     assert!(out.contains("exchange.symbols"), "{out}");

@@ -68,7 +68,7 @@ async fn what_cannot_be_started_names_what_is_in_the_way() {
     );
     assert_eq!(
         start(folder.path(), &["paper.accounts=10001"]).await,
-        (2, "CONFIG_INVALID".to_owned())
+        (2, "CONFIG_OUT_OF_BOUNDS".to_owned())
     );
     assert_eq!(start(folder.path(), &["exchange.symbols=0"]).await.0, 2);
     assert_eq!(start(folder.path(), &["mesh.peers.auth=[\"nowhere\"]"]).await.0, 2);
