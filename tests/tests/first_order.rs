@@ -7,10 +7,11 @@
 )]
 
 use mesh_tests::client::Rest;
-use mesh_tests::process::{Platform, folder, run, tool};
+use mesh_tests::process::{Platform, folder, run, signal, tool};
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 const SYMBOLS: [&str; 2] = ["--set", "exchange.symbols=12"];
 
@@ -363,9 +364,42 @@ fn mistakes_at_the_start_are_one_line_and_exit_code_2() {
     let (code, out, _) = run(Command::new(&binary).arg("config"));
     assert_eq!(code, Some(0));
     assert!(out.contains("exchange.symbols"), "{out}");
-    let (code, out, _) = run(Command::new(&binary).arg("--help"));
-    assert_eq!(code, Some(0));
-    assert!(out.contains("Exit codes"), "{out}");
+    for command in [vec!["--help"], vec!["up", "--help"], vec!["order", "buy", "--help"]] {
+        let (code, out, _) = run(Command::new(&binary).args(&command));
+        assert_eq!(code, Some(0));
+        assert!(out.contains("Exit codes"), "{command:?}: {out}");
+    }
+}
+
+#[test]
+fn what_is_not_ready_yet_ends_in_good_order_on_sigterm() {
+    let Some(binary) = tool("TRADEMESH_BINARY") else { return };
+    let folder = folder();
+    // Without trading the portfolio never is ready; the gateway says when both are built.
+    let mut child = Command::new(&binary)
+        .args([
+            "serve",
+            "portfolio",
+            "gateway",
+            "--any-port",
+            "--set",
+            "telemetry.log=info",
+            "--set",
+        ])
+        .arg(format!("mesh.data_dir={}", folder.path().display()))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let built = log.find(|line| line.contains("readiness changed"));
+    assert!(built.is_some(), "it ended by itself");
+    signal(child.id(), "TERM");
+    assert_eq!(log.filter(|line| line.contains("panicked")).count(), 0);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let mut out = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    assert_eq!(out, "", "it never was ready");
 }
 
 fn number(value: &Value) -> f64 {
