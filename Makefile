@@ -3,7 +3,7 @@
 ARGS ?=
 BINARY := target/release/trademesh
 
-.PHONY: run build test tools lint bench openapi clean
+.PHONY: run build test tools lint bench
 
 run: ## build, and start the simulated exchange with the platform trading on it
 	cargo build --release --locked -p trademesh

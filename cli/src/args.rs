@@ -1,6 +1,6 @@
 //! The command line: what a person types, before anything is done.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,11 +14,28 @@ Exit codes:
 
 /// An algorithmic-trading platform, built as a mesh of small services.
 #[derive(Debug, Parser)]
-#[command(name = "trademesh", version, after_help = EXIT_CODES, propagate_version = true)]
+#[command(name = "trademesh", version, propagate_version = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// What was typed; a mistake, `--help` and `--version` end the process here.
+    pub fn read() -> Self {
+        let matches = Self::with_exit_codes().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    /// The command line, with the exit codes in the help of every subcommand.
+    pub fn with_exit_codes() -> clap::Command {
+        tell_exit_codes(Self::command())
+    }
+}
+
+fn tell_exit_codes(command: clap::Command) -> clap::Command {
+    command.after_help(EXIT_CODES).mut_subcommands(tell_exit_codes)
 }
 
 /// What to do.
@@ -35,8 +52,12 @@ pub enum Command {
         #[command(flatten)]
         options: Serve,
     },
-    /// Show the configuration in force, and where each value came from.
-    Config(Serve),
+    /// Show every key with the value that file, environment and flags give it, and where that came from.
+    ///
+    /// `serve` runs on these values. `up` changes some: unless they are set, auth.require_password_change is false and
+    /// telemetry.log is warn; data.rest_url, data.ws_url and trading.rest_url always name its own exchange. For both, an
+    /// empty accounts_dir is `accounts` in the data folder.
+    Config(Settings),
     /// Show every service and its health.
     Status(Client),
     /// Log in, and keep the session for the other commands.
@@ -83,10 +104,8 @@ pub enum Command {
 }
 
 /// Where the configuration comes from: the file, then TRADEMESH_* variables, then these flags.
-// The subcommand `serve` already has a group of that name.
 #[derive(Debug, Clone, Args)]
-#[group(id = "process")]
-pub struct Serve {
+pub struct Settings {
     /// The configuration file (TOML).
     #[arg(long, short = 'c', value_name = "FILE", env = "TRADEMESH_CONFIG")]
     pub config: Option<PathBuf>,
@@ -96,6 +115,16 @@ pub struct Serve {
     /// Print JSON instead of text.
     #[arg(long)]
     pub json: bool,
+}
+
+/// How services are run.
+// The subcommand `serve` already has a group of that name.
+#[derive(Debug, Clone, Args)]
+#[group(id = "process")]
+pub struct Serve {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub settings: Settings,
     /// Listen on free ports instead of the configured ones; with --json they are printed.
     #[arg(long)]
     pub any_port: bool,
@@ -416,7 +445,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::duration;
+    use super::{Cli, duration};
     use std::time::Duration;
 
     #[test]
@@ -427,5 +456,15 @@ mod tests {
         for text in ["", "s", "60", "1h", "0s", "61m", "-1s", "1.5s", "18446744073709551615m"] {
             assert!(duration(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn every_help_names_the_exit_codes() {
+        fn check(command: &mut clap::Command) {
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("Exit codes"), "{}: {help}", command.get_name());
+            command.get_subcommands_mut().for_each(check);
+        }
+        check(&mut Cli::with_exit_codes());
     }
 }

@@ -1,6 +1,6 @@
 //! The whole configuration: the process's own section, and one for each service.
 
-use crate::args::Serve;
+use crate::args::Settings;
 use mesh::app::AppConfig;
 use mesh::config::{Loaded, load};
 use mesh::error::{Error, Result};
@@ -104,7 +104,7 @@ impl Default for Config {
 ///
 /// # Errors
 /// What is wrong, with its key, and the nearest known key.
-pub fn read(options: &Serve) -> Result<Loaded<Config>> {
+pub fn read(options: &Settings) -> Result<Loaded<Config>> {
     let mut overrides = Vec::new();
     for setting in &options.overrides {
         let (key, value) = setting.split_once('=').ok_or_else(|| {

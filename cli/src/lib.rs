@@ -13,7 +13,6 @@ mod show;
 pub mod up;
 
 use args::{Cli, Command};
-use clap::CommandFactory;
 use mesh::error::{Error, Result};
 
 /// Does what the command says.
@@ -24,7 +23,7 @@ pub fn run(command: Command) -> Result<()> {
     match command {
         Command::Config(options) => show::config(&options),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "trademesh", &mut std::io::stdout());
+            clap_complete::generate(shell, &mut Cli::with_exit_codes(), "trademesh", &mut std::io::stdout());
             Ok(())
         }
         command => runtime()?.block_on(run_async(command)),

@@ -1,6 +1,5 @@
 //! The one binary.
 
-use clap::Parser;
 use std::process::ExitCode;
 use trademesh::args::Cli;
 
@@ -9,7 +8,7 @@ use trademesh::args::Cli;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     match trademesh::run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => trademesh::exit::fail(&error),

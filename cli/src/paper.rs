@@ -16,13 +16,18 @@ pub const MAX_ACCOUNTS: u32 = 10_000;
 /// When there are too many, or a file cannot be written.
 pub fn provide(folder: &Path, count: u32, chance: &Chance) -> Result<()> {
     if count > MAX_ACCOUNTS {
-        return Err(Error::invalid("CONFIG_INVALID", "paper.accounts is too large").with("max", MAX_ACCOUNTS));
+        let must = format!("must be 0 to {MAX_ACCOUNTS}, not {count}");
+        return Err(mesh::config::out_of_bounds("paper.accounts", &must));
     }
     let failed = |error: std::io::Error| {
         Error::invalid(
             "DATA_DIR_UNWRITABLE",
-            format!("cannot write {}: {error} (mesh.data_dir)", folder.display()),
+            format!(
+                "{} cannot be written: {error}: set mesh.data_dir to a folder that can be written",
+                folder.display()
+            ),
         )
+        .with("key", "mesh.data_dir")
     };
     std::fs::create_dir_all(folder).map_err(failed)?;
     for number in 1..=count {
@@ -81,10 +86,8 @@ mod tests {
     fn what_cannot_be_done_is_said() {
         let folder = tempfile::tempdir().unwrap();
         let chance = Chance::seeded(1);
-        assert_eq!(
-            provide(folder.path(), MAX_ACCOUNTS + 1, &chance).unwrap_err().reason(),
-            "CONFIG_INVALID"
-        );
+        let too_many = provide(folder.path(), MAX_ACCOUNTS + 1, &chance).unwrap_err();
+        assert_eq!(too_many.message(), "paper.accounts must be 0 to 10000, not 10001");
         let file = folder.path().join("file");
         std::fs::write(&file, "").unwrap();
         assert_eq!(

@@ -1,6 +1,6 @@
 //! `trademesh config`: what is in force, and where it comes from.
 
-use crate::args::Serve;
+use crate::args::Settings;
 use crate::config;
 use crate::output::{Format, print, table};
 use mesh::error::Result;
@@ -9,7 +9,7 @@ use mesh::error::Result;
 ///
 /// # Errors
 /// When the configuration is wrong.
-pub(crate) fn config(options: &Serve) -> Result<()> {
+pub(crate) fn config(options: &Settings) -> Result<()> {
     let entries = config::read(options)?.entries()?;
     let rows: Vec<Vec<String>> = entries
         .into_iter()

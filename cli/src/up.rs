@@ -3,7 +3,7 @@
 use crate::args::Serve;
 use crate::config::{self, Config};
 use crate::{paper, platform};
-use mesh::app::{App, Running};
+use mesh::app::{App, Running, SignalWatch};
 use mesh::config::Source;
 use mesh::error::{Error, Result};
 use mesh::telemetry::{self, Telemetry};
@@ -43,7 +43,7 @@ pub struct Process {
 /// # Errors
 /// As [`Process::up`]; or a service fails.
 pub async fn up(options: &Serve) -> Result<()> {
-    run(Process::up(options).await?, options.json).await
+    run(Process::up(options), options.settings.json).await
 }
 
 /// Runs some services.
@@ -51,12 +51,19 @@ pub async fn up(options: &Serve) -> Result<()> {
 /// # Errors
 /// As [`Process::serve`]; or a service fails.
 pub async fn serve(services: &[String], options: &Serve) -> Result<()> {
-    run(Process::serve(services, options).await?, options.json).await
+    run(Process::serve(services, options), options.settings.json).await
 }
 
-async fn run(process: Process, json: bool) -> Result<()> {
-    match process.ready(json).await? {
-        Some(running) => running.run_until_signal().await,
+/// Runs until SIGINT or SIGTERM, whenever it comes.
+async fn run(starting: impl Future<Output = Result<Process>>, json: bool) -> Result<()> {
+    let signals = SignalWatch::new()?;
+    let process = tokio::select! {
+        process = starting => process?,
+        // Nobody was told of anything yet: there is nothing to drain.
+        () = signals.signalled() => return Ok(()),
+    };
+    match process.ready(json, signals.signalled()).await? {
+        Some(ready) => ready.run_until(signals.signalled()).await,
         None => Ok(()),
     }
 }
@@ -67,7 +74,7 @@ impl Process {
     /// # Errors
     /// When the configuration is wrong, a port is taken, or a folder cannot be written.
     pub async fn up(options: &Serve) -> Result<Self> {
-        let loaded = config::read(options)?;
+        let loaded = config::read(&options.settings)?;
         let mut config = loaded.value;
         // Paper money on loopback: the first five minutes need no change of password, unless the configuration asks for
         // it.
@@ -106,7 +113,7 @@ impl Process {
             .iter()
             .map(|name| platform::known(name))
             .collect::<Result<Vec<_>>>()?;
-        let mut config = config::read(options)?.value;
+        let mut config = config::read(&options.settings)?.value;
         if options.any_port {
             use_any_port(&mut config);
         }
@@ -135,11 +142,11 @@ impl Process {
         &self.running
     }
 
-    /// Waits until every service is ready, and says so on stdout. None when Ctrl-C ended it before.
+    /// Waits until every service is ready, and says so on stdout. None when `stop` was over before: all is ended then.
     ///
     /// # Errors
     /// When a service fails before.
-    pub async fn ready(mut self, json: bool) -> Result<Option<Ready>> {
+    pub async fn ready(mut self, json: bool, stop: impl Future<Output = ()>) -> Result<Option<Ready>> {
         let ready = self.running.ready();
         tokio::select! {
             () = ready => {}
@@ -147,7 +154,7 @@ impl Process {
                 self.running.shutdown().await;
                 return Err(failure);
             }
-            _ = tokio::signal::ctrl_c() => {
+            () = stop => {
                 self.running.shutdown().await;
                 return Ok(None);
             }
@@ -179,14 +186,6 @@ impl Ready {
     /// The services.
     pub fn running(&self) -> &Running {
         &self.running
-    }
-
-    /// Serves until a signal, or until a service fails.
-    ///
-    /// # Errors
-    /// The service's failure.
-    pub async fn run_until_signal(self) -> Result<()> {
-        self.running.run_until_signal().await
     }
 
     /// Serves until `stop` is over, or until a service fails.

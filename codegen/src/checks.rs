@@ -143,9 +143,15 @@ fn write_field(field: &FieldDescriptor, checked: &[String], text: &mut String) {
             );
         }
         let statements = of_value(field, &rules, message.as_ref(), "value");
-        if !statements.is_empty() {
-            let _ = writeln!(text, "    for value in &{place} {{\n{statements}    }}");
+        if statements.is_empty() {
+            return;
         }
+        // The place of a message within its list is a part of the field's name.
+        let head = match message {
+            Some(_) => format!("for (index, value) in {place}.iter().enumerate()"),
+            None => format!("for value in &{place}"),
+        };
+        let _ = writeln!(text, "    {head} {{\n{statements}    }}");
         return;
     }
     let is_message = field.kind().as_message().is_some();
@@ -177,8 +183,11 @@ fn of_value(field: &FieldDescriptor, rules: &Rules, message: Option<&MessageDesc
     let name = field.name();
     let mut text = String::new();
     if let Some(message) = message {
-        let function = function(message.full_name());
-        let _ = writeln!(text, "        form::inside({name:?}, {function}({value}))?;");
+        let checked = format!("{}({value})", function(message.full_name()));
+        let _ = match field.is_list() {
+            true => writeln!(text, "        form::inside_item({name:?}, index, {checked})?;"),
+            false => writeln!(text, "        form::inside({name:?}, {checked})?;"),
+        };
     }
     if let Kind::Enum(enumeration) = field.kind() {
         let path = rust::enumeration(&enumeration);
@@ -203,10 +212,20 @@ fn of_value(field: &FieldDescriptor, rules: &Rules, message: Option<&MessageDesc
     }
     if rules.min.is_some() || rules.max.is_some() {
         let (min, max) = (rules.min, rules.max);
-        let _ = writeln!(
-            text,
-            "        form::within({name:?}, i128::from(*{value}), {min:?}, {max:?})?;"
-        );
+        let _ = match field.kind() {
+            Kind::Double => {
+                let real = |bound: Option<i64>| bound.map(|bound| bound as f64);
+                let (min, max) = (real(min), real(max));
+                writeln!(
+                    text,
+                    "        form::within_reals({name:?}, *{value}, {min:?}, {max:?})?;"
+                )
+            }
+            _ => writeln!(
+                text,
+                "        form::within({name:?}, i128::from(*{value}), {min:?}, {max:?})?;"
+            ),
+        };
     }
     text
 }

@@ -53,7 +53,7 @@ const fn text(number: i32, check: &'static str, pattern: &'static str, max_lengt
 const PAGE_SIZE: i32 = 11;
 
 /// Every form.
-pub(crate) const FORMATS: [Format; 12] = [
+pub(crate) const FORMATS: [Format; 13] = [
     text(1, "decimal", "(0|[1-9][0-9]*)(\\.[0-9]+)?", DECIMAL_LENGTH),
     text(
         2,
@@ -77,11 +77,17 @@ pub(crate) const FORMATS: [Format; 12] = [
         "([A-Za-z0-9_-]{4})*([A-Za-z0-9_-]{4}|[A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048])",
         TOKEN_LENGTH,
     ),
+    text(13, "strategy", "[A-Za-z0-9._-]{1,32}", 0),
 ];
 
 impl Format {
     pub(crate) fn is_page_size(&self) -> bool {
         self.number == PAGE_SIZE
+    }
+
+    /// What one segment of a path can hold of it: no slash, which ends the segment.
+    pub(crate) fn in_path(&self) -> String {
+        self.pattern.replace('/', "")
     }
 }
 
@@ -146,7 +152,10 @@ pub(crate) fn check(field: &FieldDescriptor) -> Result<()> {
         return broken("a field of a oneof or a map states nothing of its values");
     }
     let is_text = field.kind() == Kind::String;
-    let is_number = matches!(field.kind(), Kind::Int32 | Kind::Int64 | Kind::Uint32 | Kind::Uint64);
+    let is_number = matches!(
+        field.kind(),
+        Kind::Int32 | Kind::Int64 | Kind::Uint32 | Kind::Uint64 | Kind::Double
+    );
     let is_page_size = rules.format.is_some_and(Format::is_page_size);
     if is_page_size && (field.kind() != Kind::Int32 || field.is_list()) {
         return broken("only an int32 is a page size");
@@ -160,6 +169,10 @@ pub(crate) fn check(field: &FieldDescriptor) -> Result<()> {
     if !is_number && (rules.min, rules.max) != (None, None) {
         return broken("only a number has bounds");
     }
+    let is_bounded = rules.min.is_some_and(|min| min >= 0) && rules.max.is_some();
+    if field.kind() == Kind::Double && (rules.min, rules.max) != (None, None) && !is_bounded {
+        return broken("a number with decimals has both bounds, neither below zero");
+    }
     let tells_absence = field.is_list() || is_optional(field);
     let is_plain = !is_text && !matches!(field.kind(), Kind::Enum(_) | Kind::Message(_));
     if rules.is_required && is_plain && !tells_absence {
@@ -172,4 +185,20 @@ pub(crate) fn check(field: &FieldDescriptor) -> Result<()> {
         return broken("only a list has a number of items");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FORMATS;
+
+    #[test]
+    fn a_segment_of_a_path_has_no_slash() {
+        for format in &FORMATS {
+            let (whole, segment) = (format.pattern, format.in_path());
+            match format.check {
+                "client_order_id" => assert_eq!(segment, "[A-Za-z0-9._:-]{1,36}"),
+                _ => assert_eq!(segment, whole, "{}", format.check),
+            }
+        }
+    }
 }

@@ -17,6 +17,7 @@ mod model;
 mod openapi;
 mod policy;
 mod protojson;
+mod ranges;
 mod rest;
 mod rules;
 mod rust;

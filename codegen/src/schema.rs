@@ -9,6 +9,7 @@ use crate::checks::anchored;
 use crate::comments::Comments;
 use crate::field::{Format, Rules};
 use crate::model::{Api, Body, FieldPath};
+use crate::ranges;
 
 /// Text of a request: PostgreSQL keeps no NUL, so no text has one.
 pub(crate) const TEXT: &str = "^[^\\u0000]*$";
@@ -118,7 +119,7 @@ impl<'a> Schemas<'a> {
             Kind::Enum(enumeration) if is_requested && Rules::of(field).is_required => stated(&enumeration),
             Kind::Enum(enumeration) => self.enumeration(&enumeration),
             Kind::String if is_requested => text(&Rules::of(field), may_be_empty(field)),
-            kind if is_requested => bounded(scalar(&kind), &Rules::of(field)),
+            kind if is_requested => as_text(bounded(scalar(&kind), &Rules::of(field)), &kind, &Rules::of(field)),
             kind => scalar(&kind),
         }
     }
@@ -153,7 +154,14 @@ pub(crate) fn parameter(field: &FieldDescriptor, in_path: bool) -> Value {
         Kind::String if in_path && rules == Rules::default() => {
             json!({"type": "string", "minLength": 1, "pattern": SEGMENT})
         }
-        Kind::String => text(&rules, !in_path && may_be_empty(field)),
+        Kind::String if in_path => {
+            let mut schema = text(&rules, false);
+            if let Some(format) = rules.format {
+                schema["pattern"] = json!(anchored(&format.in_path()));
+            }
+            schema
+        }
+        Kind::String => text(&rules, may_be_empty(field)),
         Kind::Enum(enumeration) => {
             let unstated = usize::from(rules.is_required);
             json!({"type": "string", "enum": names(&enumeration)[unstated..]})
@@ -166,7 +174,7 @@ pub(crate) fn parameter(field: &FieldDescriptor, in_path: bool) -> Value {
                 .map_or(Value::Null, |value| parameter(&value, in_path)),
         },
         Kind::Bool => json!({"type": "boolean"}),
-        Kind::Float | Kind::Double => json!({"type": "number", "format": format_of(&field.kind())}),
+        kind @ (Kind::Float | Kind::Double) => bounded(json!({"type": "number", "format": format_of(&kind)}), &rules),
         kind => {
             let (minimum, maximum) = bounds(&kind);
             let integer =
@@ -233,6 +241,25 @@ fn bounded(mut schema: Value, rules: &Rules) -> Value {
     schema
 }
 
+/// The same bounds for a number that is written as text, where the field states any.
+fn as_text(mut schema: Value, kind: &Kind, rules: &Rules) -> Value {
+    if (rules.min, rules.max) == (None, None) {
+        return schema;
+    }
+    let limits = (rules.min.unwrap_or(i64::MIN), rules.max.unwrap_or(i64::MAX));
+    let limits = match format_of(kind) {
+        "int32" => (limits.0.max(i32::MIN.into()), limits.1.min(i32::MAX.into())),
+        "uint32" => (limits.0.max(0), limits.1.min(u32::MAX.into())),
+        "uint64" => (limits.0.max(0), limits.1),
+        _ => limits,
+    };
+    schema["pattern"] = json!(anchored(&match kind {
+        Kind::Double => ranges::reals(limits.0, limits.1),
+        _ => ranges::integers(limits.0, limits.1),
+    }));
+    schema
+}
+
 /// The values of an enum but the unspecified one.
 fn stated(enumeration: &EnumDescriptor) -> Value {
     let numbers = enumeration.values().map(|value| value.number());
@@ -253,7 +280,8 @@ fn scalar(kind: &Kind) -> Value {
         kind => {
             let (minimum, maximum) = bounds(kind);
             let is_long = matches!(format_of(kind), "int64" | "uint64");
-            let digits = if is_long { 20 } else { 10 };
+            // So many digits are within the bounds of the type, whatever they are.
+            let digits = if is_long { 18 } else { 9 };
             let sign = if minimum == json!(0) { "" } else { "-?" };
             // 64 bits are written as text, since many readers keep no more than 53; both are taken.
             let types = if is_long {

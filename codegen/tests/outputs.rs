@@ -194,7 +194,9 @@ fn bodies_are_closed_and_leave_out_what_the_path_names() {
     );
     let everything = &page["components"]["schemas"]["fixture.shapes.v1.Everything"]["properties"];
     assert_eq!(everything["int64Value"]["type"], json!(["string", "integer"]));
-    assert_eq!(everything["uint32Value"]["pattern"], "^[0-9]{1,10}$");
+    // As text, only what is within the type's bounds whatever the digits are.
+    assert_eq!(everything["uint32Value"]["pattern"], "^[0-9]{1,9}$");
+    assert_eq!(everything["int64Value"]["pattern"], "^-?[0-9]{1,18}$");
     assert_eq!(everything["intMap"]["additionalProperties"]["format"], "int64");
     assert_eq!(everything["bytesValue"]["contentEncoding"], "base64");
     assert_eq!(everything["empty"]["additionalProperties"], false);
@@ -275,6 +277,10 @@ fn what_a_field_states_is_on_the_page() {
         (&of("count")["minimum"], &of("count")["maximum"]),
         (&json!(1), &json!(9))
     );
+    assert_eq!(of("count")["pattern"], "^([1-9])$");
+    let share = of("share");
+    assert_eq!((&share["minimum"], &share["maximum"]), (&json!(0), &json!(1)));
+    assert_eq!(share["pattern"], "^((0)(\\.[0-9]+)?|1(\\.0+)?)$");
     assert_eq!(
         (&of("weight")["minimum"], &of("weight")["maximum"]),
         (&json!(0), &json!(i64::MAX))

@@ -360,7 +360,19 @@ fn what_a_field_cannot_keep_is_refused() {
         ("int32 a = 1 [R{max_length: 3}];", "only a text has a length and words"),
         ("bytes a = 1 [R{one_of: \"x\"}];", "only a text has a length and words"),
         ("string a = 1 [R{min: 3}];", "only a number has bounds"),
-        ("double a = 1 [R{max: 3}];", "only a number has bounds"),
+        ("bool a = 1 [R{max: 3}];", "only a number has bounds"),
+        (
+            "double a = 1 [R{max: 3}];",
+            "a number with decimals has both bounds, neither below zero",
+        ),
+        (
+            "double a = 1 [R{min: -1 max: 3}];",
+            "a number with decimals has both bounds, neither below zero",
+        ),
+        (
+            "double a = 1 [R{min: 1}];",
+            "a number with decimals has both bounds, neither below zero",
+        ),
         ("string a = 1 [R{max_items: 3}];", "only a list has a number of items"),
         (
             "string a = 1 [R{min_length: 3}];",

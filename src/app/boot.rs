@@ -358,8 +358,13 @@ pub(super) fn store_of(config: &StoreConfig, data_dir: &Path, name: &str) -> Sto
     }
 }
 
+/// A folder that is there, and takes a file: one that cannot be written is found before anything runs.
 fn create_folder(path: &Path, key: &str) -> Result<()> {
-    std::fs::create_dir_all(path).map_err(|error| {
+    let probe = path.join(format!(".probe-{}", std::process::id()));
+    let written = std::fs::create_dir_all(path)
+        .and_then(|()| std::fs::write(&probe, "trademesh"))
+        .and_then(|()| std::fs::remove_file(&probe));
+    written.map_err(|error| {
         let message = format!(
             "{} cannot be used: {error}: set {key} to a folder that can be written",
             path.display()

@@ -20,6 +20,7 @@ mod readiness;
 mod running;
 mod service;
 mod shutdown;
+mod signals;
 #[doc(hidden)]
 pub mod testing;
 
@@ -30,6 +31,7 @@ pub use readiness::{Readiness, ReadinessGuard};
 pub use running::{Running, exit_code};
 pub use service::{Deps, HttpSurface, Service};
 pub use shutdown::{Failures, Shutdown, Spawner};
+pub use signals::SignalWatch;
 
 #[cfg(test)]
 mod tests;

@@ -4,19 +4,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures::future::join_all;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 use super::apart::Apart;
 use super::readiness::Readiness;
 use super::shutdown::{Failures, Shutdown};
+use super::signals::SignalWatch;
 use crate::error::{Error, Kind, Result};
 use crate::identity::Verifier;
 use crate::registry::InProcess;
 use crate::server::Accepting;
-
-/// The exit code of a process that a second signal ended: what a shell says of an interrupted one.
-const INTERRUPTED: i32 = 130;
 
 /// One service that is served.
 pub(super) struct Serving {
@@ -126,11 +122,8 @@ impl Running {
     /// # Errors
     /// The failure of the task.
     pub async fn run_until_signal(self) -> Result<()> {
-        let stop = CancellationToken::new();
-        let watching = tokio::spawn(Signals::new()?.watch(stop.clone()));
-        let ended = self.run_until(stop.cancelled_owned()).await;
-        watching.abort();
-        ended
+        let signals = SignalWatch::new()?;
+        self.run_until(signals.signalled()).await
     }
 
     /// Serves until `stop` is over, or until a task fails; then ends in good order.
@@ -171,37 +164,6 @@ impl Running {
 
     fn service(&self, name: &str) -> Option<&Serving> {
         self.services.iter().find(|serving| serving.name == name)
-    }
-}
-
-/// SIGINT and SIGTERM.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Signals> {
-        let failed = |error| Error::internal("SIGNALS_UNAVAILABLE", format!("signals cannot be received: {error}"));
-        Ok(Signals {
-            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
-            terminate: signal(SignalKind::terminate()).map_err(failed)?,
-        })
-    }
-
-    /// The first signal stops; the second does not wait for that.
-    async fn watch(mut self, stop: CancellationToken) {
-        self.next().await;
-        stop.cancel();
-        self.next().await;
-        std::process::exit(INTERRUPTED);
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
     }
 }
 

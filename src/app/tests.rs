@@ -305,11 +305,16 @@ async fn what_does_not_fit_is_named_before_anything_runs() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let error = app(config(&file.join("data"))).start().await.err().unwrap();
-    assert_eq!(
-        (error.reason(), error.context()["key"].as_str()),
-        ("FOLDER_UNUSABLE", "mesh.data_dir")
-    );
+    // The system's folder exists, and takes no files, not even root's.
+    for unusable in [file.join("data"), std::path::PathBuf::from("/sys")] {
+        let error = app(config(&unusable)).start().await.err().unwrap();
+        assert_eq!(
+            (error.reason(), error.context()["key"].as_str()),
+            ("FOLDER_UNUSABLE", "mesh.data_dir"),
+            "{error}"
+        );
+        assert!(error.message().contains("set mesh.data_dir to a folder"), "{error}");
+    }
     let peers = BTreeMap::from([("risk".to_owned(), vec!["nowhere".to_owned()])]);
     let error = app(AppConfig {
         peers,

@@ -15,6 +15,16 @@ use crate::error::{Error, Result};
 
 const PREFIX: &str = "TRADEMESH_";
 
+/// One line where the parser would draw several: file, line, and what is wrong there.
+fn syntax(path: &Path, text: &str, error: &toml::de::Error) -> Error {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+    let why = error.message().lines().collect::<Vec<_>>().join(", ");
+    Error::invalid("CONFIG_SYNTAX", format!("{}, line {line}: {why}", path.display()))
+        .with("file", path.display())
+        .with("line", line)
+}
+
 pub(super) struct Layering<T> {
     defaults: Value,
     tree: Value,
@@ -40,8 +50,7 @@ impl<T: DeserializeOwned> Layering<T> {
     pub(super) fn file(&mut self, path: &Path) -> Result<()> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| Error::invalid("CONFIG_FILE", format!("cannot read {}: {error}", path.display())))?;
-        let document: toml::Table = toml::from_str(&text)
-            .map_err(|error| Error::invalid("CONFIG_SYNTAX", format!("{}: {error}", path.display())))?;
+        let document: toml::Table = toml::from_str(&text).map_err(|error| syntax(path, &text, &error))?;
         let source = Source::File(path.to_path_buf());
         for (name, value) in &document {
             self.table(name, value, &source)?;

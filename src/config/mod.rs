@@ -12,11 +12,13 @@
 //! - A **map** that is empty by default takes any key. A map with entries by default takes these keys only.
 //! - Secrets never stand in the configuration: a key `…_file` names a file, see [`read_secret`].
 
+mod bounds;
 mod layers;
 mod nearest;
 mod secret;
 mod tree;
 
+pub use bounds::{Bounded, check_bounds, out_of_bounds};
 pub use secret::{Secret, read_secret};
 
 use std::collections::BTreeMap;

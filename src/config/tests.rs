@@ -248,7 +248,19 @@ fn a_wrong_value_names_key_expectation_and_source() {
 
 #[test]
 fn a_file_that_is_absent_or_broken_is_named() {
-    assert_eq!(refusal(Some("[trading"), &[], &[]).reason(), "CONFIG_SYNTAX");
+    for (text, line) in [
+        ("[trading", "1"),
+        ("[trading]\nworkers = 3\nmode = paper\n", "3"),
+        ("[trading]\nworkers = 1\nworkers = 2\n", "3"),
+        ("\n\nhalted", "3"),
+    ] {
+        let error = refusal(Some(text), &[], &[]);
+        assert_eq!(error.reason(), "CONFIG_SYNTAX");
+        assert_eq!(error.context()["line"], line, "{text}: {error}");
+        let named = format!("trademesh.toml, line {line}: ");
+        assert!(error.message().contains(&named), "{text}: {}", error.message());
+        assert_eq!(error.message().lines().count(), 1, "{}", error.message());
+    }
     let error = load::<Config>(Some(Path::new("/nonexistent/x.toml")), std::iter::empty(), &[]).unwrap_err();
     assert_eq!(error.reason(), "CONFIG_FILE");
     assert!(error.message().contains("/nonexistent/x.toml"));
@@ -273,6 +285,20 @@ fn entries_show_what_is_in_force_without_passwords() {
     assert!(entries.is_sorted_by_key(|entry| entry.key.clone()));
     assert_eq!(secret::without_password("http://host/a@b:c"), "http://host/a@b:c");
     assert_eq!(secret::without_password("http://user@host"), "http://user@host");
+}
+
+#[test]
+fn an_option_out_of_its_bounds_names_key_value_and_bounds() {
+    let rules = |value| [("workers", value, 1, 8), ("queue", 5, 5, 5)];
+    for value in [1, 8] {
+        check_bounds("trading", &rules(value)).unwrap();
+    }
+    for value in [0, 9] {
+        let error = check_bounds("trading", &rules(value)).unwrap_err();
+        assert_eq!((error.kind(), error.reason()), (Kind::Invalid, "CONFIG_OUT_OF_BOUNDS"));
+        assert_eq!(error.context()["key"], "trading.workers");
+        assert_eq!(error.message(), format!("trading.workers must be 1 to 8, not {value}"));
+    }
 }
 
 #[test]

@@ -98,7 +98,7 @@ impl FileJournal {
     /// where blocking is allowed.
     ///
     /// # Errors
-    /// `UNAVAILABLE / JOURNAL_LOCKED` while another has it; `INTERNAL / JOURNAL_DAMAGED` naming file and offset;
+    /// `INVALID / JOURNAL_LOCKED` while another has it; `INTERNAL / JOURNAL_DAMAGED` naming file and offset;
     /// `INTERNAL / JOURNAL_IO`; `EXHAUSTED / DISK_FULL`.
     pub fn open(folder: &Path, options: FileJournalOptions) -> Result<(FileJournal, Recovery)> {
         let disk = Arc::clone(&options.disk);
@@ -193,10 +193,14 @@ impl FileJournal {
 fn take_lock(disk: &dyn Disk, folder: &Path) -> Result<Box<dyn Send + Sync>> {
     let path = folder.join("lock");
     match disk.lock(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err(Error::unavailable(
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err(Error::invalid(
             "JOURNAL_LOCKED",
-            format!("{} is in use by another process", folder.display()),
-        )),
+            format!(
+                "{} is in use by another process: stop the other process or set mesh.data_dir",
+                folder.display()
+            ),
+        )
+        .with("key", "mesh.data_dir")),
         other => other.explain("lock", &path),
     }
 }

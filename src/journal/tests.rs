@@ -127,7 +127,7 @@ async fn the_lock_is_exclusive() {
     let open = || FileJournal::open(folder.path(), FileJournalOptions::default());
     let first = open().unwrap();
     let error = open().err().unwrap();
-    assert_eq!((error.kind(), error.reason()), (Kind::Unavailable, "JOURNAL_LOCKED"));
+    assert_eq!((error.kind(), error.reason()), (Kind::Invalid, "JOURNAL_LOCKED"));
     drop(first);
     open().unwrap();
     let file = folder.path().join("file");

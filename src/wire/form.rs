@@ -1,7 +1,7 @@
 //! What a value of a request may be, as `trademesh.api.v1.field` states it: generated checks call these before a service
 //! sees the request, and the API page states the same as patterns and bounds.
 
-use domain::{AccountId, Asset, ClientOrderId, OrderId, Symbol};
+use domain::{AccountId, Asset, ClientOrderId, OrderId, StrategyId, Symbol};
 
 use super::invalid;
 use crate::error::{Error, Result};
@@ -83,6 +83,22 @@ pub fn within(field: &str, number: i128, min: Option<i64>, max: Option<i64>) -> 
     Ok(())
 }
 
+/// Refuses a number with decimals beyond its bounds, and one that is none.
+///
+/// # Errors
+/// `INVALID_FIELD`.
+pub fn within_reals(field: &str, number: f64, min: Option<f64>, max: Option<f64>) -> Result<()> {
+    let is_enough = min.is_none_or(|min| number >= min);
+    if let Some(min) = min.filter(|_| !is_enough) {
+        return Err(invalid(field, format!("at least {min}, not {number}")).with("min", min));
+    }
+    let is_few = max.is_none_or(|max| number <= max);
+    if let Some(max) = max.filter(|_| !is_few) {
+        return Err(invalid(field, format!("at most {max}, not {number}")).with("max", max));
+    }
+    Ok(())
+}
+
 /// Refuses a number that is no value of its enum.
 ///
 /// # Errors
@@ -107,6 +123,14 @@ pub fn inside(outer: &str, inner: Result<()>) -> Result<()> {
         }
         whole
     })
+}
+
+/// As [`inside`], of the message at this place of a list.
+///
+/// # Errors
+/// That of the inner message.
+pub fn inside_item(outer: &str, index: usize, inner: Result<()>) -> Result<()> {
+    inner.or_else(|error| inside(&format!("{outer}[{index}]"), Err(error)))
 }
 
 fn is_decimal(text: &str) -> bool {
@@ -185,6 +209,14 @@ pub fn client_order_id(field: &str, text: &str) -> Result<()> {
     ClientOrderId::parse(text)
         .map(drop)
         .map_err(|error| invalid(field, error))
+}
+
+/// What orders are traded for.
+///
+/// # Errors
+/// `INVALID_FIELD`.
+pub fn strategy(field: &str, text: &str) -> Result<()> {
+    StrategyId::parse(text).map(drop).map_err(|error| invalid(field, error))
 }
 
 /// The name of a user or service account.

@@ -218,7 +218,11 @@ fn collect(mut pipe: impl Read + Send + 'static) -> std::sync::Arc<std::sync::Mu
     log
 }
 
-fn signal(id: u32, name: &str) {
+/// Sends a signal such as `TERM` to a process.
+///
+/// # Panics
+/// When the process does not take it.
+pub fn signal(id: u32, name: &str) {
     let status = Command::new("kill")
         .args([&format!("-{name}"), &id.to_string()])
         .status();

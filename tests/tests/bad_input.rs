@@ -6,6 +6,8 @@
     reason = "a test may panic, and shares its support module"
 )]
 
+use mesh::app::testing::Users;
+use mesh::time::Clock;
 use mesh_tests::client::Rest;
 use mesh_tests::process::{Platform, folder, tool};
 use serde_json::{Value, json};
@@ -30,46 +32,45 @@ struct Case {
     expected: (u16, &'static str),
 }
 
-#[tokio::test]
-async fn bad_input_is_refused_and_changes_nothing() {
-    let Some(binary) = tool("TRADEMESH_BINARY") else { return };
-    let folder = folder();
-    let platform = Platform::up(&binary, folder.path(), &["--set", "exchange.symbols=12"]);
-    let nobody = Rest::new(&platform.gateway());
-    let admin = nobody.login("admin", &platform.admin_password()).await;
-    let quotes = admin
-        .get_until("/v1/quotes?symbols=BTCUSDT", |body| {
-            body["quotes"][0]["state"] == "BOOK_STATE_LIVE"
-        })
-        .await;
-    let bid: f64 = quotes["quotes"][0]["bid"]["price"].as_str().unwrap().parse().unwrap();
-    let price = format!("{:.2}", bid * 0.98);
-    let good = order("good").replace("PRICE", &price);
+/// What the cases are made of.
+struct Facts {
+    /// The best bid of BTCUSDT.
+    bid: f64,
+    /// A price within the collar that does not trade.
+    price: String,
+    /// An order of paper-1 that was accepted: its text, and its id.
+    good: String,
+    id: String,
+    /// The admin's token.
+    admin: String,
+    /// The token of a trader who may trade for paper-2 alone.
+    bob: String,
+}
 
-    let access = |accounts: &[&str]| json!({"roles": ["trader"], "accounts": accounts});
-    let user = json!({"userName": "bob", "password": "correct horse battery", "access": access(&["paper-2"])});
-    assert_eq!(admin.post("/v1/users", &user).await.status, 200);
-    let bob = nobody
-        .post(
-            "/v1/auth/login",
-            &json!({"userName": "bob", "password": "correct horse battery"}),
-        )
-        .await;
-    let bob = bob.body["tokens"]["accessToken"].as_str().unwrap().to_owned();
-    let accepted = admin.send("POST", ORDERS, Some(good.clone())).await;
-    assert_eq!(accepted.status, 200, "{}", accepted.body);
-    let id = accepted.body["order"]["orderId"].as_str().unwrap().to_owned();
-    let before = admin.get(ORDERS).await.body;
-
-    let token = admin_token(&nobody, &platform).await;
-    let mut tampered = token.clone();
+/// Everything that must be refused, a row each.
+fn cases(facts: &Facts) -> Vec<Case> {
+    let (price, good, bob) = (facts.price.as_str(), facts.good.as_str(), facts.bob.as_str());
+    let mut tampered = facts.admin.clone();
     tampered.replace_range(tampered.len() - 5..tampered.len() - 1, "AAAA");
+    let fresh = order("fresh").replace("PRICE", price);
+    // An account begins with 10,000 USDT's worth of BTC, and may order 250,000 USDT's worth at once.
+    let beyond_means = format!("\"{:.3}\"", 50_000.0 / facts.bid);
+    let own = Some(facts.admin.as_str());
+    let others = format!("{ORDERS}/{}", facts.id);
     let post = |name, body: String, expected| Case {
         name,
         method: "POST",
         path: ORDERS.to_owned(),
         body: Some(body),
-        token: Some(token.clone()),
+        token: Some(facts.admin.clone()),
+        expected,
+    };
+    let cancel = |name, order: &str, expected| Case {
+        name,
+        method: "POST",
+        path: format!("{order}:cancel"),
+        body: Some("{}".to_owned()),
+        token: Some(facts.bob.clone()),
         expected,
     };
     let get = |name, path: &str, as_token: Option<&str>, expected| Case {
@@ -80,10 +81,7 @@ async fn bad_input_is_refused_and_changes_nothing() {
         token: as_token.map(str::to_owned),
         expected,
     };
-    let fresh = order("fresh").replace("PRICE", &price);
-    let own = Some(token.as_str());
-    let others = format!("{ORDERS}/{id}");
-    let cases = vec![
+    vec![
         post("malformed JSON", "{".to_owned(), (400, "MALFORMED_JSON")),
         post("not an object", "[]".to_owned(), (400, "INVALID_FIELD")),
         post(
@@ -118,8 +116,20 @@ async fn bad_input_is_refused_and_changes_nothing() {
             (400, "INVALID_FIELD"),
         ),
         post(
+            "a quantity off its lot",
+            fresh.replace("\"0.01\"", "\"0.010000001\""),
+            (422, "QUANTITY_OFF_LOT"),
+        ),
+        post(
+            "more than the account has",
+            fresh
+                .replace("SIDE_BUY", "SIDE_SELL")
+                .replace("\"0.01\"", &beyond_means),
+            (422, "BUYING_POWER"),
+        ),
+        post(
             "price off tick",
-            fresh.replace(&price, &format!("{price}1")),
+            fresh.replace(price, &format!("{price}1")),
             (422, "PRICE_OFF_TICK"),
         ),
         post(
@@ -144,11 +154,11 @@ async fn bad_input_is_refused_and_changes_nothing() {
         ),
         post(
             "far from the market",
-            fresh.replace(&price, &format!("{:.2}", bid * 1.2)),
+            fresh.replace(price, &format!("{:.2}", facts.bid * 1.2)),
             (422, "PRICE_COLLAR"),
         ),
         post(
-            "more than the account has",
+            "a notional over the limit",
             fresh.replace("0.01", "500"),
             (422, "MAX_ORDER_NOTIONAL"),
         ),
@@ -170,17 +180,33 @@ async fn bad_input_is_refused_and_changes_nothing() {
         get("no token", ORDERS, None, (401, "UNAUTHENTICATED")),
         get("a wrong token", ORDERS, Some("nonsense"), (401, "TOKEN_MALFORMED")),
         get("a tampered token", ORDERS, Some(&tampered), (401, "TOKEN_INVALID")),
-        get("another account", ORDERS, Some(&bob), (403, "ACCOUNT_NOT_GRANTED")),
+        get(
+            "a token that a stranger signed",
+            ORDERS,
+            Some(&signed_by_a_stranger()),
+            (401, "TOKEN_KEY_UNKNOWN"),
+        ),
+        get("another account", ORDERS, Some(bob), (403, "ACCOUNT_NOT_GRANTED")),
         get(
             "another account's order",
             &others.replace("paper-1", "paper-2"),
-            Some(&bob),
+            Some(bob),
+            (404, "ORDER_NOT_FOUND"),
+        ),
+        cancel(
+            "a cancel of another account's order",
+            &others,
+            (403, "ACCOUNT_NOT_GRANTED"),
+        ),
+        cancel(
+            "a cancel of another account's order as one's own",
+            &others.replace("paper-1", "paper-2"),
             (404, "ORDER_NOT_FOUND"),
         ),
         get(
             "a missing permission",
             "/v1/users",
-            Some(&bob),
+            Some(bob),
             (403, "PERMISSION_DENIED"),
         ),
         get(
@@ -218,9 +244,71 @@ async fn bad_input_is_refused_and_changes_nothing() {
             method: "DELETE",
             ..get("no such method", ORDERS, own, (405, "METHOD_NOT_ALLOWED"))
         },
-    ];
+    ]
+}
+
+/// As good as any token, but for the key.
+fn signed_by_a_stranger() -> String {
+    Users::seeded(7).token(&Clock::system(), "admin", &["admin", "trader"], &["paper-1"])
+}
+
+/// Everything that could have changed: the orders of both accounts, the users, and what the exchange has of every account.
+async fn everything(admin: &Rest) -> Vec<Value> {
+    let mut all = Vec::new();
+    for path in [
+        ORDERS,
+        "/v1/accounts/paper-2/orders",
+        "/v1/users",
+        "/v1/exchange/accounts?pageSize=1000",
+    ] {
+        let answer = admin.get(path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        all.push(answer.body);
+    }
+    all
+}
+
+#[tokio::test]
+async fn bad_input_is_refused_and_changes_nothing() {
+    let Some(binary) = tool("TRADEMESH_BINARY") else { return };
+    let folder = folder();
+    let platform = Platform::up(&binary, folder.path(), &["--set", "exchange.symbols=12"]);
+    let nobody = Rest::new(&platform.gateway());
+    let token = login(&nobody, "admin", &platform.admin_password()).await;
+    let admin = nobody.with_token(&token);
+    let quotes = admin
+        .get_until("/v1/quotes?symbols=BTCUSDT", |body| {
+            body["quotes"][0]["state"] == "BOOK_STATE_LIVE"
+        })
+        .await;
+    let bid: f64 = quotes["quotes"][0]["bid"]["price"].as_str().unwrap().parse().unwrap();
+    let price = format!("{:.2}", bid * 0.98);
+    let good = order("good").replace("PRICE", &price);
+
+    let access = |accounts: &[&str]| json!({"roles": ["trader"], "accounts": accounts});
+    let user = json!({"userName": "bob", "password": "correct horse battery", "access": access(&["paper-2"])});
+    assert_eq!(admin.post("/v1/users", &user).await.status, 200);
+    let bob = login(&nobody, "bob", "correct horse battery").await;
+    let accepted = admin.send("POST", ORDERS, Some(good.clone())).await;
+    assert_eq!(accepted.status, 200, "{}", accepted.body);
+    let id = accepted.body["order"]["orderId"].as_str().unwrap().to_owned();
+    // At rest, so that nothing of it changes by itself.
+    admin
+        .get_until(&format!("{ORDERS}/{id}"), |body| {
+            body["order"]["status"] == "ORDER_STATUS_OPEN"
+        })
+        .await;
+    let before = everything(&admin).await;
+    let facts = Facts {
+        bid,
+        price,
+        good,
+        id,
+        admin: token,
+        bob,
+    };
     let mut wrong = Vec::new();
-    for (number, case) in cases.into_iter().enumerate() {
+    for (number, case) in cases(&facts).into_iter().enumerate() {
         let body = case
             .body
             .map(|body| body.replace("\"fresh\"", &format!("\"fresh-{number}\"")));
@@ -253,26 +341,13 @@ async fn bad_input_is_refused_and_changes_nothing() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(
-        stable(&admin.get(ORDERS).await.body),
-        stable(&before),
-        "nothing has changed"
-    );
+    assert_eq!(everything(&admin).await, before, "something has changed");
 }
 
-async fn admin_token(nobody: &Rest, platform: &Platform) -> String {
-    let login = json!({"userName": "admin", "password": platform.admin_password()});
+async fn login(nobody: &Rest, user: &str, password: &str) -> String {
+    let login = json!({"userName": user, "password": password});
     nobody.post("/v1/auth/login", &login).await.body["tokens"]["accessToken"]
         .as_str()
         .unwrap()
         .to_owned()
-}
-
-/// The orders' ids; their states may move on by themselves.
-fn stable(orders: &Value) -> Vec<String> {
-    let orders = orders["orders"].as_array().unwrap();
-    orders
-        .iter()
-        .map(|order| order["orderId"].as_str().unwrap().to_owned())
-        .collect()
 }

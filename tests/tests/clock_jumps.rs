@@ -153,6 +153,12 @@ impl Platform {
     }
 
     async fn submit(&self, id: &str, price: &str) -> Result<pb::Order, mesh::Error> {
+        self.submit_until(id, price, None).await
+    }
+
+    /// Submits an order; one that is good for a while only, if that is said.
+    async fn submit_until(&self, id: &str, price: &str, good_for: Option<Duration>) -> Result<pb::Order, mesh::Error> {
+        let end = good_for.map(|time| self.clock.now_micros() + i64::try_from(time.as_micros()).unwrap());
         let order = pb::SubmitOrderRequest {
             account_id: "paper-1".into(),
             client_order_id: id.into(),
@@ -166,6 +172,8 @@ impl Platform {
             .into(),
             quantity: "0.01".into(),
             price: price.into(),
+            time_in_force: end.map_or(0, |_| pb::TimeInForce::Gtd.into()),
+            expire_time: end.map(mesh::pb::Timestamp::from_micros),
             ..Default::default()
         };
         let answer = self.client.clone().submit_order(self.ask(order)).await;
@@ -176,9 +184,14 @@ impl Platform {
 
     /// Submits under fresh ids until the market is known, which a jump may make unknown for a moment.
     async fn submit_soon(&self, id: &str, price: &str) -> pb::Order {
+        self.submit_soon_until(id, price, None).await
+    }
+
+    /// As [`Platform::submit_soon`], an order that is good for a while only.
+    async fn submit_soon_until(&self, id: &str, price: &str, good_for: Option<Duration>) -> pb::Order {
         let soon = async {
             for attempt in 0.. {
-                match self.submit(&format!("{id}-{attempt}"), price).await {
+                match self.submit_until(&format!("{id}-{attempt}"), price, good_for).await {
                     Ok(order) => return order,
                     Err(error) => assert!(["MARKET_STALE", "DUPLICATE_ORDER"].contains(&error.reason()), "{error}"),
                 }
@@ -339,6 +352,39 @@ async fn orders_survive(venue: &Jumping, own: &Jumping, jumps: &[&Jumping], by: 
     assert_eq!(platform.orders().await, orders);
     platform.filled("again").await;
     platform.shutdown().await;
+}
+
+/// Expiries follow the venue's time: set ahead, our clock ends nothing early; set back, it keeps nothing alive.
+#[tokio::test]
+async fn orders_end_at_their_time_whatever_the_platforms_clock_shows() {
+    for by in [JUMP, -JUMP] {
+        let folder = tempfile::tempdir().unwrap();
+        let (venue, own) = (Jumping::new(), Jumping::new());
+        let platform = start(folder.path(), &venue.clock, &own.clock).await;
+        let price = low(platform.filled("before").await.last().unwrap());
+        let long = Some(Duration::from_secs(1_800));
+        let long = platform.submit_soon_until("long", &price, long).await;
+        let long = platform.until(&long, |order| order.status() == OrderStatus::Open).await;
+        let short = Some(Duration::from_secs(2));
+        let begun = Instant::now();
+        let short = platform.submit_soon_until("short", &price, short).await;
+
+        own.jump(by);
+
+        let short = platform.until(&short, |order| is_over(order.status())).await;
+        assert_eq!(
+            (short.status(), short.reason.as_str()),
+            (OrderStatus::Expired, "EXPIRE_TIME")
+        );
+        assert!(
+            begun.elapsed() >= Duration::from_secs(1),
+            "it ended early: {:?}",
+            begun.elapsed()
+        );
+        let long = platform.until(&long, |_| true).await;
+        assert_eq!(long.status(), OrderStatus::Open, "{by}");
+        platform.shutdown().await;
+    }
 }
 
 #[tokio::test]

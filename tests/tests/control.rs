@@ -163,12 +163,21 @@ async fn batches(desk: &Desk, order: &str) {
             "quantity": quantity, "price": desk.price,
         })
     };
-    let batch = json!({"orders": [entry("b-1", "0.01"), entry("b-2", "much"), entry("b-3", "0.01")]});
+    // One that is no order refuses them all; one whose fields do not go together is answered as itself.
+    let batch = json!({"orders": [entry("b-1", "0.01"), entry("b-2", "much")]});
+    let refused = desk.admin.post(&format!("{ORDERS}:batchSubmit"), &batch).await;
+    assert_eq!(
+        (refused.status, refused.reason()),
+        (400, "INVALID_FIELD"),
+        "{}",
+        refused.body
+    );
+    let batch = json!({"orders": [entry("b-1", "0.01"), entry("b-2", ""), entry("b-3", "0.01")]});
     let answer = desk.admin.post(&format!("{ORDERS}:batchSubmit"), &batch).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     let results = answer.body["results"].as_array().unwrap();
     assert_eq!(results[0]["order"]["clientOrderId"], "b-1");
-    assert_eq!(results[1]["refusal"]["reason"], "INVALID_FIELD");
+    assert_eq!(results[1]["refusal"]["reason"], "FIELD_COMBINATION");
     assert_eq!(results[2]["order"]["clientOrderId"], "b-3");
     let left = desk.admin.get(order).await.body;
     assert_eq!(left["order"]["status"], "ORDER_STATUS_OPEN");

@@ -7,10 +7,11 @@
 )]
 
 use mesh_tests::client::Rest;
-use mesh_tests::process::{Platform, folder, run, tool};
+use mesh_tests::process::{Platform, folder, run, signal, tool};
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 const SYMBOLS: [&str; 2] = ["--set", "exchange.symbols=12"];
 
@@ -273,17 +274,78 @@ async fn the_command_line_does_what_the_readme_says() {
 fn mistakes_at_the_start_are_one_line_and_exit_code_2() {
     let Some(binary) = tool("TRADEMESH_BINARY") else { return };
     let folder = folder();
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let in_use = format!("exchange.listen={}", taken.local_addr().unwrap());
-    let data_dir = format!("mesh.data_dir={}", folder.path().join("data").display());
-    let not_a_folder = folder.path().join("file");
-    std::fs::write(&not_a_folder, "in the way").unwrap();
-    let unwritable = format!("mesh.data_dir={}", not_a_folder.join("below").display());
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let data_dir = format!("mesh.data_dir={}", path("data"));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap();
+    let in_use = |key: &str| format!("{key}={taken}");
+    let (exchange_in_use, gateway_in_use) = (in_use("exchange.listen"), in_use("gateway.address"));
+    let port_in_use = format!("mesh.ports.auth={}", taken.port());
+    std::fs::write(path("file"), "in the way").unwrap();
+    let below_a_file = format!("mesh.data_dir={}", path("file/below"));
+    // It is there, and takes no files, not even root's.
+    let unwritable = "mesh.data_dir=/sys";
+    std::fs::write(path("broken.toml"), "[exchange]\nsymbols = \n").unwrap();
+    let broken = path("broken.toml");
+    let running = Platform::up(&binary, &folder.path().join("locked"), &SYMBOLS);
+    let locked = format!("mesh.data_dir={}", path("locked"));
+    let quiet = "telemetry.log=warn";
     let mut table = vec![
-        (vec!["up", "--set", &data_dir, "--set", &in_use], "exchange.listen"),
-        (vec!["up", "--any-port", "--set", &unwritable], "mesh.data_dir"),
+        (
+            vec!["up", "--set", &data_dir, "--set", &exchange_in_use],
+            "exchange.listen",
+        ),
+        (
+            vec![
+                "serve",
+                "gateway",
+                "--set",
+                quiet,
+                "--set",
+                &data_dir,
+                "--set",
+                "mesh.ports.gateway=0",
+                "--set",
+                &gateway_in_use,
+            ],
+            "set gateway.address to another",
+        ),
+        (
+            vec![
+                "serve",
+                "auth",
+                "--set",
+                quiet,
+                "--set",
+                &data_dir,
+                "--set",
+                &port_in_use,
+            ],
+            "set mesh.ports.auth to another",
+        ),
+        (
+            vec!["up", "--any-port", "--set", &below_a_file],
+            "set mesh.data_dir to a folder",
+        ),
+        (
+            vec!["up", "--any-port", "--set", unwritable],
+            "set mesh.data_dir to a folder",
+        ),
+        (
+            vec!["serve", "auth", "--any-port", "--set", quiet, "--set", unwritable],
+            "set mesh.data_dir to a folder",
+        ),
+        (
+            vec!["up", "--any-port", "--set", &locked],
+            "stop the other process or set mesh.data_dir",
+        ),
+        (vec!["up", "--config", &broken], "broken.toml, line 2: "),
         (vec!["up", "--set", "exchange.symbls=3"], "exchange.symbols"),
         (vec!["up", "--set", "exchange.symbols=many"], "exchange.symbols"),
+        (
+            vec!["up", "--any-port", "--set", &data_dir, "--set", "exchange.symbols=0"],
+            "exchange.symbols must be 1 to 400",
+        ),
         (vec!["up", "--set", "exchange"], "KEY=VALUE"),
         (
             vec!["up", "--config", "/nowhere/trademesh.toml"],
@@ -298,12 +360,46 @@ fn mistakes_at_the_start_are_one_line_and_exit_code_2() {
         assert_eq!(err.lines().count(), 1, "{arguments:?} says more than one line:\n{err}");
         assert!(err.contains(named), "{arguments:?} does not name {named}: {err}");
     }
+    running.kill();
     let (code, out, _) = run(Command::new(&binary).arg("config"));
     assert_eq!(code, Some(0));
     assert!(out.contains("exchange.symbols"), "{out}");
-    let (code, out, _) = run(Command::new(&binary).arg("--help"));
-    assert_eq!(code, Some(0));
-    assert!(out.contains("Exit codes"), "{out}");
+    for command in [vec!["--help"], vec!["up", "--help"], vec!["order", "buy", "--help"]] {
+        let (code, out, _) = run(Command::new(&binary).args(&command));
+        assert_eq!(code, Some(0));
+        assert!(out.contains("Exit codes"), "{command:?}: {out}");
+    }
+}
+
+#[test]
+fn what_is_not_ready_yet_ends_in_good_order_on_sigterm() {
+    let Some(binary) = tool("TRADEMESH_BINARY") else { return };
+    let folder = folder();
+    // Without trading the portfolio never is ready; the gateway says when both are built.
+    let mut child = Command::new(&binary)
+        .args([
+            "serve",
+            "portfolio",
+            "gateway",
+            "--any-port",
+            "--set",
+            "telemetry.log=info",
+            "--set",
+        ])
+        .arg(format!("mesh.data_dir={}", folder.path().display()))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let built = log.find(|line| line.contains("readiness changed"));
+    assert!(built.is_some(), "it ended by itself");
+    signal(child.id(), "TERM");
+    assert_eq!(log.filter(|line| line.contains("panicked")).count(), 0);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let mut out = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    assert_eq!(out, "", "it never was ready");
 }
 
 fn number(value: &Value) -> f64 {

@@ -10,10 +10,13 @@ use mesh::app::testing::Users;
 use mesh::app::{App, AppConfig, Running};
 use mesh::channel::{Channel, ChannelConfig, Channels};
 use mesh::identity::ServiceIdentity;
+use mesh::pb::data::market_data_service_client::MarketDataServiceClient;
+use mesh::pb::data::{Bar, Interval, ListBarsRequest};
 use mesh::pb::trading as pb;
 use mesh::pb::trading::OrderStatus;
 use mesh::pb::trading::trading_service_client::TradingServiceClient;
 use mesh::time::{Chance, Clock};
+use rust_decimal::Decimal;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +25,7 @@ use tonic::Request;
 struct Platform {
     running: Running,
     client: TradingServiceClient<Channel>,
+    data: MarketDataServiceClient<Channel>,
     users: Users,
     clock: Clock,
     exchange: String,
@@ -73,10 +77,10 @@ async fn start(folder: &Path) -> Platform {
     running.verifier().trust(identity.public_key().clone());
     let registries = vec![Arc::new(running.in_process().clone()) as _];
     let channels = Channels::new(ChannelConfig::default(), registries, identity, chance);
-    let client = TradingServiceClient::new(channels.to(trading::NAME));
     Platform {
         running,
-        client,
+        client: TradingServiceClient::new(channels.to(trading::NAME)),
+        data: MarketDataServiceClient::new(channels.to(data::NAME)),
         users,
         clock,
         exchange: rest_url,
@@ -135,6 +139,28 @@ impl Platform {
         let answer: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
         assert!(answer["orderId"].is_number(), "{answer}");
         answer
+    }
+
+    /// The bars of one second of BTCUSDT that began after a time, in milliseconds since the Unix epoch, once so many of
+    /// them are over and had trades.
+    async fn closed_bars(&self, since: i64, count: usize) -> Vec<Bar> {
+        let list = ListBarsRequest {
+            symbol: "BTCUSDT".into(),
+            interval: Interval::Interval1s as i32,
+            ..Default::default()
+        };
+        let waiting = async {
+            loop {
+                let answer = self.data.clone().list_bars(self.ask(list.clone())).await;
+                let mut bars = answer.unwrap().into_inner().bars;
+                bars.retain(|bar| bar.closed && opened(bar) > since);
+                if bars.iter().filter(|bar| bar.trade_count > 0).count() >= count {
+                    return bars;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), waiting).await.unwrap()
     }
 
     /// The external orders, once there are so many.
@@ -275,5 +301,44 @@ async fn what_somebody_does_at_the_venue_by_other_means_is_adopted() {
         }
     };
     tokio::time::timeout(Duration::from_secs(60), adjusted).await.unwrap();
+    platform.running.shutdown().await;
+}
+
+/// When a bar began, in milliseconds since the Unix epoch.
+fn opened(bar: &Bar) -> i64 {
+    bar.open_time.map_or(0, |time| time.seconds * 1_000)
+}
+
+#[tokio::test]
+async fn bars_that_are_over_equal_the_exchanges_own_klines() {
+    let folder = tempfile::tempdir().unwrap();
+    let platform = start(folder.path()).await;
+    // What began before was read from the venue's history.
+    let bars = platform.closed_bars(platform.clock.now_millis(), 3).await;
+    let url = format!(
+        "{}/api/v3/klines?symbol=BTCUSDT&interval=1s&limit=1000",
+        platform.exchange
+    );
+    let klines: Vec<serde_json::Value> = reqwest::get(url).await.unwrap().json().await.unwrap();
+    for bar in &bars {
+        let theirs = klines.iter().find(|kline| kline[0] == opened(bar));
+        let theirs = theirs.unwrap_or_else(|| panic!("the exchange has no kline of {bar:?}"));
+        let number = |text: &str| text.parse::<Decimal>().unwrap();
+        let numbers = [
+            (&bar.open, 1),
+            (&bar.high, 2),
+            (&bar.low, 3),
+            (&bar.close, 4),
+            (&bar.volume, 5),
+            (&bar.quote_volume, 7),
+            (&bar.taker_buy_volume, 9),
+            (&bar.taker_buy_quote_volume, 10),
+        ];
+        for (ours, field) in numbers {
+            let same = number(ours) == number(theirs[field].as_str().unwrap());
+            assert!(same, "field {field} of {theirs}: {bar:?}");
+        }
+        assert_eq!(theirs[8], bar.trade_count, "{theirs}: {bar:?}");
+    }
     platform.running.shutdown().await;
 }

@@ -3,7 +3,8 @@
 //! that a machine which is busy with other things keeps: the promised ones are those of the long form, the binary
 //! `under-fire`, run by hand.
 
-use mesh_tests::fire::run::{Bounds, Options, Target, run};
+use mesh_tests::fire::report::Bounds;
+use mesh_tests::fire::run::{Options, Target, run};
 use mesh_tests::process::{folder, tool};
 
 /// The runs take turns: each needs the machine.

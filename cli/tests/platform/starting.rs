@@ -2,6 +2,7 @@
 
 use crate::support::{Person, options, parse, told};
 use mesh::time::Chance;
+use std::future::{pending, ready};
 use std::net::TcpListener;
 use std::path::Path;
 use trademesh::args::Command;
@@ -68,7 +69,7 @@ async fn what_cannot_be_started_names_what_is_in_the_way() {
     );
     assert_eq!(
         start(folder.path(), &["paper.accounts=10001"]).await,
-        (2, "CONFIG_INVALID".to_owned())
+        (2, "CONFIG_OUT_OF_BOUNDS".to_owned())
     );
     assert_eq!(start(folder.path(), &["exchange.symbols=0"]).await.0, 2);
     assert_eq!(start(folder.path(), &["mesh.peers.auth=[\"nowhere\"]"]).await.0, 2);
@@ -82,6 +83,16 @@ async fn what_cannot_be_started_names_what_is_in_the_way() {
     let error = trademesh::run_async(Command::Up(fixed)).await.unwrap_err();
     assert_eq!(trademesh::exit::code_of(&error), 2);
     assert!(error.message().contains("exchange.listen"), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_ready_yet_ends_when_it_is_asked_to() {
+    let folder = tempfile::tempdir().unwrap();
+    // Without trading the portfolio never is ready.
+    let alone = Process::serve(&["portfolio".to_owned()], &options("serve", folder.path(), &[]))
+        .await
+        .unwrap();
+    assert!(alone.ready(false, ready(())).await.unwrap().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,7 +117,7 @@ async fn two_processes_form_one_mesh() {
     ];
     let second = serve(&["data", "gateway"], &settings).await;
     let both = async {
-        let (first, second) = tokio::join!(first.ready(false), second.ready(true));
+        let (first, second) = tokio::join!(first.ready(false, pending()), second.ready(true, pending()));
         (first.unwrap().unwrap(), second.unwrap().unwrap())
     };
     let (first, second) = tokio::time::timeout(crate::support::PATIENCE, both)
@@ -119,7 +130,7 @@ async fn two_processes_form_one_mesh() {
     admin.call(&["quote", "BTCUSDT"]).await.unwrap();
     let (code, reason) = admin.refusal(&["orders"]).await;
     assert_eq!(code, 3, "the first password must be changed: {reason}");
-    second.run_until(std::future::ready(())).await.unwrap();
-    first.run_until(std::future::ready(())).await.unwrap();
+    second.run_until(ready(())).await.unwrap();
+    first.run_until(ready(())).await.unwrap();
     assert_eq!(admin.refusal(&["quote"]).await, (4, "UNREACHABLE".to_owned()));
 }

@@ -1,8 +1,10 @@
 //! The options of the venue.
 
+use crate::NAME;
 use crate::core::venue::Options;
-use crate::faults::Plan;
+use crate::faults::{LONGEST_MS, Plan};
 use crate::limits::Limits;
+use mesh::config::{check_bounds, out_of_bounds};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -101,34 +103,43 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The name of the first option that is out of its bounds.
-    pub fn fault(&self) -> Option<&'static str> {
-        let checks = [
-            ("symbols", (1..=400).contains(&self.symbols)),
-            ("scale", (0.01..=20.0).contains(&self.scale)),
-            ("maker_fee_bps", self.maker_fee_bps <= 1_000),
-            ("taker_fee_bps", self.taker_fee_bps <= 1_000),
-            ("max_open_orders", (1..=100_000).contains(&self.max_open_orders)),
-            (
-                "history_per_account",
-                (1..=1_000_000).contains(&self.history_per_account),
-            ),
-            ("mailbox", (1..=1_000_000).contains(&self.mailbox)),
-            ("step_ms", (1..=1_000).contains(&self.step_ms)),
-            ("commit_interval_ms", self.commit_interval_ms <= 100),
-            (
-                "stream_queue_frames",
-                (16..=1_000_000).contains(&self.stream_queue_frames),
-            ),
-            ("max_streams", (1..=10_000).contains(&self.max_streams)),
-            ("max_connections", (1..=100_000).contains(&self.max_connections)),
-            ("ping_s", (1..=3_600).contains(&self.ping_s)),
-            ("pong_s", (self.ping_s..=86_400).contains(&self.pong_s)),
-            ("max_connection_age_s", self.max_connection_age_s <= 31_536_000),
-            ("max_body_bytes", (256..=1_048_576).contains(&self.max_body_bytes)),
-            ("faults", self.faults.invalid().is_none()),
+    /// Refuses values outside their bounds.
+    ///
+    /// # Errors
+    /// `INVALID / CONFIG_OUT_OF_BOUNDS` naming the option and its bounds.
+    pub fn check(&self) -> mesh::Result<()> {
+        let options = [
+            ("symbols", self.symbols as u64, 1, 400),
+            ("maker_fee_bps", u64::from(self.maker_fee_bps), 0, 1_000),
+            ("taker_fee_bps", u64::from(self.taker_fee_bps), 0, 1_000),
+            ("max_open_orders", self.max_open_orders as u64, 1, 100_000),
+            ("history_per_account", self.history_per_account as u64, 1, 1_000_000),
+            ("mailbox", self.mailbox as u64, 1, 1_000_000),
+            ("step_ms", self.step_ms, 1, 1_000),
+            ("commit_interval_ms", self.commit_interval_ms, 0, 100),
+            ("stream_queue_frames", self.stream_queue_frames as u64, 16, 1_000_000),
+            ("max_streams", self.max_streams as u64, 1, 10_000),
+            ("max_connections", self.max_connections as u64, 1, 100_000),
+            ("ping_s", self.ping_s, 1, 3_600),
+            // A pong has the time between two pings at least.
+            ("pong_s", self.pong_s, self.ping_s, 86_400),
+            ("max_connection_age_s", self.max_connection_age_s, 0, 31_536_000),
+            ("max_body_bytes", self.max_body_bytes as u64, 256, 1_048_576),
         ];
-        checks.into_iter().find(|(_, holds)| !holds).map(|(name, _)| name)
+        check_bounds(NAME, &options)?;
+        if !(0.01..=20.0).contains(&self.scale) {
+            let must = format!("must be 0.01 to 20, not {}", self.scale);
+            return Err(out_of_bounds("exchange.scale", &must));
+        }
+        match self.faults.invalid() {
+            None => Ok(()),
+            Some(fault) => {
+                let must = format!(
+                    "must be a probability of 0 to 1, and its times 0 to {LONGEST_MS} ms, the least not above the most"
+                );
+                Err(out_of_bounds(&format!("exchange.faults.{}", fault.name()), &must))
+            }
+        }
     }
 
     /// What the venue itself needs to know.
@@ -169,33 +180,27 @@ mod tests {
 
     #[test]
     fn defaults_hold_and_bounds_are_checked() {
-        assert_eq!(Config::default().fault(), None);
-        assert_eq!(
-            Config {
-                symbols: 0,
-                ..Config::default()
-            }
-            .fault(),
-            Some("symbols")
-        );
-        assert_eq!(
-            Config {
-                scale: f64::NAN,
-                ..Config::default()
-            }
-            .fault(),
-            Some("scale")
-        );
-        assert_eq!(
-            Config {
-                pong_s: 1,
-                ..Config::default()
-            }
-            .fault(),
-            Some("pong_s")
-        );
-        let wild = serde_json::from_str::<Config>(r#"{"faults":{"stale":2.0}}"#).unwrap();
-        assert_eq!(wild.fault(), Some("faults"));
+        Config::default().check().unwrap();
+        type Edit = fn(&mut Config);
+        let table: [(Edit, &str); 4] = [
+            (|config| config.symbols = 0, "exchange.symbols must be 1 to 400, not 0"),
+            (
+                |config| config.scale = f64::NAN,
+                "exchange.scale must be 0.01 to 20, not NaN",
+            ),
+            (|config| config.pong_s = 1, "exchange.pong_s must be 20 to 86400, not 1"),
+            (
+                |config| config.faults.stale = 2.0,
+                "exchange.faults.stale must be a probability of 0 to 1, and its times 0 to 60000 ms, the least not above \
+                 the most",
+            ),
+        ];
+        for (edit, message) in table {
+            let mut config = Config::default();
+            edit(&mut config);
+            let error = config.check().unwrap_err();
+            assert_eq!((error.reason(), error.message()), ("CONFIG_OUT_OF_BOUNDS", message));
+        }
         assert!(serde_json::from_str::<Config>(r#"{"simbols":1}"#).is_err());
         let bench = Config {
             limits: Profile::Bench,

@@ -41,7 +41,7 @@ impl Grpc {
 }
 
 fn out_of_bounds(name: &'static str) -> mesh::Error {
-    mesh::Error::invalid("FAULT_OUT_OF_BOUNDS", format!("{name} is out of its bounds")).with("fault", name)
+    mesh::Error::refused("FAULT_OUT_OF_BOUNDS", format!("{name} is out of its bounds")).with("fault", name)
 }
 
 /// The plan of a request; a negative time becomes one that is out of bounds.
@@ -253,7 +253,7 @@ impl ExchangeService for Grpc {
         let (halt, status) = match SymbolStatus::try_from(request.status) {
             Ok(SymbolStatus::Unspecified | SymbolStatus::Halt) => (Halt::Halt, SymbolStatus::Halt),
             Ok(SymbolStatus::Break) => (Halt::Break, SymbolStatus::Break),
-            _ => return Err(mesh::Error::invalid("HALT_STATUS", "a halt is to HALT or BREAK").into()),
+            _ => return Err(mesh::Error::refused("HALT_STATUS", "a halt is to HALT or BREAK").into()),
         };
         self.api.set_halt(symbol, Some(halt)).await.map_err(unavailable)?;
         tracing::warn!(symbol = request.symbol, status = halt.name(), "symbol halted");

@@ -43,17 +43,11 @@ use std::sync::Arc;
 /// for an account file that cannot be understood.
 pub async fn build(config: Config, deps: Deps) -> mesh::Result<Service> {
     let ready = deps.readiness.guard("exchange replay");
-    let invalid = |key: &'static str, message: String| {
-        mesh::Error::invalid("CONFIG_OUT_OF_BOUNDS", format!("exchange.{key} {message}"))
-            .with("key", format!("exchange.{key}"))
-    };
-    if let Some(key) = config.fault() {
-        return Err(invalid(key, "is out of its bounds".to_owned()));
-    }
-    let address: SocketAddr = config
-        .listen
-        .parse()
-        .map_err(|_| invalid("listen", format!("is not an address and port: {}", config.listen)))?;
+    config.check()?;
+    let address: SocketAddr = config.listen.parse().map_err(|_| {
+        let must = format!("must be an address and port, not {}", config.listen);
+        mesh::config::out_of_bounds("exchange.listen", &must)
+    })?;
     let folder = deps.data_dir.join("journal");
     let replayed = {
         let config = config.clone();

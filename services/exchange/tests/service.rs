@@ -218,22 +218,39 @@ async fn operators_set_faults_halt_symbols_and_cut_clients() {
     );
     assert_eq!((found.requests, found.user_events, found.market_frames), (0, 0, 0));
     let wrong = [
-        FaultPlan {
-            stale: 1.1,
-            ..FaultPlan::default()
-        },
-        FaultPlan {
-            reply_delay_min_ms: -1,
-            ..FaultPlan::default()
-        },
-        FaultPlan {
-            scope: 77,
-            ..FaultPlan::default()
-        },
+        (
+            FaultPlan {
+                stale: 1.1,
+                ..FaultPlan::default()
+            },
+            Code::InvalidArgument,
+        ),
+        (
+            FaultPlan {
+                reply_delay_min_ms: -1,
+                ..FaultPlan::default()
+            },
+            Code::InvalidArgument,
+        ),
+        (
+            FaultPlan {
+                scope: 77,
+                ..FaultPlan::default()
+            },
+            Code::InvalidArgument,
+        ),
+        (
+            FaultPlan {
+                stale_min_ms: 2,
+                stale_max_ms: 1,
+                ..FaultPlan::default()
+            },
+            Code::FailedPrecondition,
+        ),
     ];
-    for plan in wrong {
+    for (plan, code) in wrong {
         let refused = client.set_faults(request(set(plan), &risk)).await.unwrap_err();
-        assert_eq!(refused.code(), Code::InvalidArgument);
+        assert_eq!(refused.code(), code, "{plan:?}");
     }
     for scope in [FaultScope::Trade, FaultScope::All] {
         let plan = FaultPlan {
@@ -275,7 +292,8 @@ async fn operators_set_faults_halt_symbols_and_cut_clients() {
     let table = [
         ("BTCUSDT", 0, Ok(SymbolStatus::Halt)),
         ("BTCUSDT", SymbolStatus::Break.into(), Ok(SymbolStatus::Break)),
-        ("BTCUSDT", SymbolStatus::Trading.into(), Err(Code::InvalidArgument)),
+        ("BTCUSDT", SymbolStatus::Trading.into(), Err(Code::FailedPrecondition)),
+        ("btc", 0, Err(Code::InvalidArgument)),
         ("NOSUCH", 0, Err(Code::NotFound)),
     ];
     for (symbol, status, expected) in table {

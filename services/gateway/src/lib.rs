@@ -40,9 +40,6 @@ use topics::Topics;
 /// The service's name.
 pub const NAME: &str = "gateway";
 
-/// More WebSockets than any machine holds.
-const MAX_WEB_SOCKETS: usize = 1 << 20;
-
 /// The OpenAPI page.
 pub(crate) const OPENAPI_JSON: &str = pb::OPENAPI_JSON;
 
@@ -66,13 +63,14 @@ pub(crate) struct Gateway {
 /// Builds the service.
 ///
 /// # Errors
-/// When the address is not one, two REST routes are the same, or the compiled descriptors are damaged.
+/// When an option is out of its bounds, the address is not one, two REST routes are the same, or the compiled descriptors are damaged.
 pub async fn build(config: Config, deps: Deps) -> Result<Service> {
+    config.check()?;
     let address = config.address.parse().map_err(|error| {
         Error::invalid("CONFIG_INVALID", format!("gateway.address is not an address: {error}"))
             .with("key", "gateway.address")
     })?;
-    let places = config.max_web_sockets.min(MAX_WEB_SOCKETS);
+    let places = config.max_web_sockets;
     let gateway = Arc::new(Gateway {
         access: Access::new(deps.verifier.clone(), Limits::new(&config)),
         routes: mesh::rest::Router::new(pb::rest::routes())?,

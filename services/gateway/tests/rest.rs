@@ -271,4 +271,11 @@ async fn a_wrong_address_is_named() {
     let error = gateway::build(config, bed.deps(gateway::NAME)).await.err().unwrap();
     assert_eq!(error.reason(), "CONFIG_INVALID");
     assert_eq!(error.context()["key"], "gateway.address");
+    let config = Config {
+        request_burst: 0,
+        ..Config::default()
+    };
+    let error = gateway::build(config, bed.deps(gateway::NAME)).await.err().unwrap();
+    assert_eq!(error.reason(), "CONFIG_OUT_OF_BOUNDS");
+    assert_eq!(error.message(), "gateway.request_burst must be 1 to 10000000, not 0");
 }

@@ -1,6 +1,7 @@
 //! The options of `monitoring`.
 
-use mesh::{Error, Result};
+use mesh::Result;
+use mesh::config::check_bounds;
 use serde::{Deserialize, Serialize};
 
 /// The options of `monitoring`.
@@ -28,17 +29,11 @@ impl Config {
     /// # Errors
     /// `Invalid` naming the option.
     pub fn check(&self) -> Result<()> {
-        let rules = [
-            ("interval_ms", (10..=3_600_000).contains(&self.interval_ms)),
-            ("timeout_ms", (1..=60_000).contains(&self.timeout_ms)),
+        let options = [
+            ("interval_ms", self.interval_ms, 10, 3_600_000),
+            ("timeout_ms", self.timeout_ms, 1, 60_000),
         ];
-        match rules.iter().find(|(_, holds)| !holds) {
-            None => Ok(()),
-            Some((key, _)) => {
-                let message = format!("monitoring.{key} is out of its bounds");
-                Err(Error::invalid("CONFIG_OUT_OF_BOUNDS", message).with("key", format!("monitoring.{key}")))
-            }
-        }
+        check_bounds("monitoring", &options)
     }
 }
 

@@ -32,8 +32,9 @@ pub const NAME: &str = "portfolio";
 /// Builds the service: loads what is stored, and follows trading from there.
 ///
 /// # Errors
-/// When the store cannot be opened or read, or the configuration names no asset.
+/// When the store cannot be opened or read, an option is out of its bounds, or the configuration names no asset.
 pub async fn build(config: Config, deps: Deps) -> Result<Service> {
+    config.check()?;
     let reporting = domain::Asset::parse(&config.reporting_asset)
         .map_err(|error| Error::invalid("CONFIG_INVALID", format!("portfolio.reporting_asset: {error}")))?;
     // All of it is the fold of trading's events: what a power cut takes back is folded again.
@@ -44,7 +45,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service> {
         store: store.clone(),
         clock: deps.clock.clone(),
         reporting,
-        stream_interval: Duration::from_millis(config.stream_interval_ms.max(1)),
+        stream_interval: Duration::from_millis(config.stream_interval_ms),
     };
     let follower = Follower {
         books,

@@ -25,7 +25,7 @@ use parking_lot::Mutex;
 use reqwest::Method;
 use reqwest::header::RETRY_AFTER;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -62,6 +62,8 @@ pub struct Binance {
     /// When the venue's clock was last read because a request's time was refused, on our monotonic clock.
     doubted: Mutex<Option<Duration>>,
     budget: Mutex<Budget>,
+    /// The symbols with icebergs, as last told.
+    icebergs: Mutex<BTreeSet<Symbol>>,
 }
 
 /// One endpoint of the REST API.
@@ -110,6 +112,7 @@ impl Binance {
             clock,
             chance,
             budget: Mutex::new(Budget::new(config.reserved_percent, config.reconcile_percent)),
+            icebergs: Mutex::default(),
         })
     }
 
@@ -252,7 +255,12 @@ impl Venue for Binance {
         self.read_clock().await?;
         let info: wire::InfoBody = self.call(public("/api/v3/exchangeInfo", 20)).await?;
         self.budget.lock().adopt(&info.rate_limits);
+        *self.icebergs.lock() = info.icebergs();
         Ok(())
+    }
+
+    fn icebergs(&self) -> BTreeSet<Symbol> {
+        self.icebergs.lock().clone()
     }
 
     async fn place(&self, placement: &Placement) -> Result<VenueState, VenueError> {

@@ -76,8 +76,6 @@ pub struct Config {
     pub instruments_interval_ms: u32,
     /// How often the prices and times that orders wait for are looked at, in milliseconds, 1 to 10000.
     pub trigger_interval_ms: u32,
-    /// Whether the venue shows a part of an order when asked to (icebergs); without it such orders are refused.
-    pub venue_icebergs: bool,
     /// The risk limits of every account.
     pub limits: LimitOptions,
 }
@@ -138,7 +136,6 @@ impl Default for Config {
             journal_reserve_bytes: 4 * 1024 * 1024,
             instruments_interval_ms: 60_000,
             trigger_interval_ms: 50,
-            venue_icebergs: false,
             limits: LimitOptions::default(),
         }
     }
@@ -235,7 +232,6 @@ impl Config {
             max_orders_per_second: limits.max_orders_per_second,
             duplicate_window_micros: micros(limits.duplicate_window_ms),
             taker_fee: parse::<Rate>("limits.taker_fee", &limits.taker_fee)?,
-            icebergs: self.venue_icebergs,
         })
     }
 

@@ -16,7 +16,7 @@ use crate::metrics;
 use crate::sessions::Sessions;
 use crate::shard::{Ask, OrderFilter, Reply, ShardHandle};
 use domain::{AccountId, Venue};
-use fields::{invalid, optional, parse, text};
+use fields::{optional, parse};
 use mesh::identity::Principal;
 use mesh::pb::guard;
 use mesh::pb::trading as pb;
@@ -162,7 +162,7 @@ impl TradingService for Rpcs {
         let command = Command::Cancel(Cancel {
             account,
             order_id: parse("order_id", &request.order_id)?,
-            request_id: text("request_id", request.request_id)?,
+            request_id: request.request_id,
         });
         let reply = shard.urgent(command).await?;
         Ok(Response::new(pb::CancelOrderResponse { order: order(reply)? }))
@@ -177,7 +177,7 @@ impl TradingService for Rpcs {
         let command = Command::CancelAll(CancelAll {
             account,
             which: fields::order_match(&request.symbol, &request.strategy)?,
-            request_id: text("request_id", request.request_id)?,
+            request_id: request.request_id,
         });
         let reply = shard.urgent(command).await?;
         Ok(Response::new(pb::CancelAllOrdersResponse {
@@ -292,15 +292,10 @@ impl TradingService for Rpcs {
         let subject = subject(&request);
         let request = request.into_inner();
         let scope = fields::halt_target(request.scope, &request.target)?;
-        text("request_id", request.request_id)?;
-        let reason = text("reason", request.reason)?;
-        if reason.is_empty() {
-            return Err(invalid("reason", "a halt needs a reason").into());
-        }
         let halt = SetHalt {
             scope,
             target: request.target,
-            reason,
+            reason: request.reason,
             subject,
             cancel_orders: request.cancel_orders,
         };
@@ -315,7 +310,6 @@ impl TradingService for Rpcs {
         let subject = subject(&request);
         let request = request.into_inner();
         let scope = fields::halt_target(request.scope, &request.target)?;
-        text("request_id", request.request_id)?;
         let lift = LiftHalt {
             scope,
             target: request.target,

@@ -8,13 +8,13 @@ mod compare;
 mod look;
 mod schedule;
 
+use crate::alerts::Alerts;
 use crate::core::{Command, Market, News, Report, VenueIds};
-use crate::metrics;
 use crate::sender::FIRST_BACKOFF;
 use crate::shard::ShardHandle;
 use crate::venue::{Pace, UserData, Venue, VenueError, VenueOrder};
 use compare::Suspicion;
-use domain::AccountId;
+use domain::{AccountId, Timestamp};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -70,6 +70,7 @@ pub(crate) struct Reconciler {
     pub(crate) times: Times,
     /// What differed at the last look, by account.
     pub(crate) suspicions: Arc<Mutex<BTreeMap<AccountId, Suspicion>>>,
+    pub(crate) alerts: Alerts,
 }
 
 /// What a look came to.
@@ -105,7 +106,7 @@ impl Reconciler {
 
     async fn run(self, guard: ReadinessGuard) {
         // Requests are signed with the venue's time: first of all it has to be known.
-        self.until_done("the venue's clock", || self.venue.synchronise()).await;
+        self.until_done(None, || self.synchronise()).await;
         let (sink, news) = mpsc::channel(NEWS);
         let accounts = self.homes.keys().cloned().collect();
         tokio::join!(
@@ -118,10 +119,17 @@ impl Reconciler {
     async fn keep_time(&self) {
         loop {
             self.clock.sleep(self.times.clock_interval).await;
-            if let Err(error) = self.venue.synchronise().await {
+            if let Err(error) = self.synchronise().await {
                 tracing::warn!(%error, "the venue's clock cannot be read");
             }
         }
+    }
+
+    async fn synchronise(&self) -> Result<(), VenueError> {
+        self.venue.synchronise().await?;
+        let icebergs = self.venue.icebergs();
+        self.market.write().icebergs = icebergs;
+        Ok(())
     }
 
     async fn listen(&self, mut news: mpsc::Receiver<UserData>, guard: ReadinessGuard) {
@@ -231,8 +239,7 @@ impl Reconciler {
     /// The look after a subscription: until it is done nothing new is taken.
     async fn look_until_done(&self, account: &AccountId) -> Looked {
         let again = Mutex::new(false);
-        let what = format!("account {account}");
-        self.until_done(&what, || async {
+        self.until_done(Some(account), || async {
             *again.lock() = self.look(account, Pace::Now).await?;
             self.ready(account).await
         })
@@ -246,8 +253,7 @@ impl Reconciler {
             Ok(again) => Looked::Done(again),
             Err(error) => {
                 if !matches!(error, VenueError::Limited(_)) {
-                    metrics::alert("VENUE_NOT_REACHED");
-                    tracing::warn!(%account, %error, "an account cannot be compared with the venue");
+                    self.not_reached(Some(account), &error);
                 }
                 Looked::Failed(self.pause(&error, 0))
             }
@@ -282,18 +288,30 @@ impl Reconciler {
         told.map(drop).map_err(|error| unanswered(Err(error)))
     }
 
-    async fn until_done<F, Fut>(&self, what: &str, mut attempt: F)
+    /// Attempts it again and again: to bring an account, or else our idea of the venue's clock, in step with the venue.
+    async fn until_done<F, Fut>(&self, account: Option<&AccountId>, mut attempt: F)
     where
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<(), VenueError>>,
     {
         let mut round = 0;
         while let Err(error) = attempt().await {
-            metrics::alert("VENUE_NOT_REACHED");
-            tracing::warn!(%error, "{what} cannot be brought in step with the venue yet");
+            self.not_reached(account, &error);
             self.clock.sleep(self.pause(&error, round)).await;
             round += 1;
         }
+    }
+
+    /// The same of every error, so that it is listed once and counted.
+    fn not_reached(&self, account: Option<&AccountId>, error: &VenueError) {
+        let what = account.map_or("the venue's clock", AccountId::as_str);
+        tracing::warn!(%error, "{what} cannot be brought in step with the venue");
+        let message = match account {
+            None => "the venue's clock cannot be read".to_owned(),
+            Some(account) => format!("account {account} cannot be compared with the venue"),
+        };
+        let now = Timestamp::from_micros(self.clock.now_micros());
+        self.alerts.raise("VENUE_NOT_REACHED", account, message, now);
     }
 
     /// Waits for a time of the monotonic clock; for ever when there is none.

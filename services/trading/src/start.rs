@@ -14,9 +14,9 @@ use crate::sessions::Sessions;
 use crate::shard::{Parts, Shard, ShardHandle, Snapshotter, from_snapshot, replay};
 use crate::ticker;
 use crate::venue::Venue;
-use domain::AccountId;
+use domain::{AccountId, Timestamp};
 use mesh::app::{Deps, ReadinessGuard, Service, Shutdown};
-use mesh::journal::{FileJournal, FileJournalOptions, Journal};
+use mesh::journal::{FileJournal, FileJournalOptions, Journal, Recovery};
 use mesh::time::{Chance, Clock};
 use mesh::{Error, Result};
 use parking_lot::RwLock;
@@ -82,7 +82,8 @@ pub(crate) async fn build_when(
             owner_may_block: deps.shutdown.gives_threads(),
             ..FileJournalOptions::default()
         };
-        let journal = blocking(move || open(&folder, options)).await?;
+        let (journal, recovery) = blocking(move || FileJournal::open(&folder, options)).await?;
+        tell_cut(&ground, number, &recovery);
         verify_history(&deps, number, &journal);
         journals.push(journal);
     }
@@ -247,6 +248,7 @@ pub fn reconcile(config: &Config, ground: &Ground, homes: BTreeMap<AccountId, Ho
             ready_bound: Config::millis(config.ready_bound_ms),
         },
         suspicions: Arc::default(),
+        alerts: ground.alerts.clone(),
     };
     reconciler.start(&ground.shutdown, guard);
 }
@@ -323,12 +325,18 @@ pub fn restore(journal: &dyn Journal, empty: State) -> Result<State> {
     Ok(state)
 }
 
-fn open(folder: &Path, options: FileJournalOptions) -> Result<FileJournal> {
-    let (journal, recovery) = FileJournal::open(folder, options)?;
-    if recovery.cut_bytes > 0 {
-        crate::metrics::alert("JOURNAL_CUT");
-    }
-    Ok(journal)
+/// An incomplete last batch was cut: nobody was told that it is durable, and people should know that it was begun.
+fn tell_cut(ground: &Ground, number: u32, recovery: &Recovery) {
+    let Some((file, offset)) = &recovery.cut_from else {
+        return;
+    };
+    let message = format!(
+        "shard {number}: {} bytes of an incomplete last batch were cut from {} at {offset}",
+        recovery.cut_bytes,
+        file.display()
+    );
+    let now = Timestamp::from_micros(ground.clock.now_micros());
+    ground.alerts.raise("JOURNAL_CUT", None, message, now);
 }
 
 /// Verifies what the opening of a journal did not read, beside the work.

@@ -7,6 +7,7 @@ use crate::core::{ListedTerms, Trade, VenueState};
 use async_trait::async_trait;
 use domain::{AccountId, Asset, Money, Price, Quantity, Side, Symbol, TimeInForce, Timestamp, Venue as VenueName};
 use mesh::time::Clock;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -171,8 +172,13 @@ pub trait Venue: Send + Sync + 'static {
     /// The time by its clock, as far as we know it.
     fn now(&self) -> Timestamp;
 
-    /// Asks for its clock; [`Venue::now`] is right afterwards.
+    /// Asks for its clock and what it offers; [`Venue::now`] and [`Venue::icebergs`] are right afterwards.
     async fn synchronise(&self) -> Result<(), VenueError>;
+
+    /// The symbols of which it shows a part of an order when asked to. None, where it does not say.
+    fn icebergs(&self) -> BTreeSet<Symbol> {
+        BTreeSet::new()
+    }
 
     /// Places an order.
     async fn place(&self, placement: &Placement) -> Result<VenueState, VenueError>;

@@ -105,6 +105,7 @@ fn measured() -> MeasureShapeRequest {
         checked: Some(false),
         alias: Some("box".into()),
         shadow: Some(Colour::Blue.into()),
+        share: 0.5,
     }
 }
 
@@ -121,7 +122,7 @@ async fn a_value_that_its_field_does_not_allow_never_reaches_the_service() {
         "what is not required may be empty"
     );
     type Edit = fn(&mut MeasureShapeRequest);
-    let cases: [(Edit, &str); 25] = [
+    let cases: [(Edit, &str); 28] = [
         (|one| one.name = "A".into(), "name"),
         (|one| one.name.clear(), "name"),
         (|one| one.height = "-1".into(), "height"),
@@ -132,10 +133,10 @@ async fn a_value_that_its_field_does_not_allow_never_reaches_the_service() {
         (|one| one.tags[1].clear(), "tags"),
         (|one| one.sides.clear(), "sides"),
         (|one| one.sides = vec![one.sides[0].clone(); 5], "sides"),
-        (|one| one.sides[1].length = "0".into(), "sides.length"),
+        (|one| one.sides[1].length = "0".into(), "sides[1].length"),
         (
             |one| one.sides[0].next.as_mut().unwrap().length.clear(),
-            "sides.next.length",
+            "sides[0].next.length",
         ),
         (|one| one.count = None, "count"),
         (|one| one.count = Some(0), "count"),
@@ -150,6 +151,9 @@ async fn a_value_that_its_field_does_not_allow_never_reaches_the_service() {
         (|one| one.alias = Some(String::new()), "alias"),
         (|one| one.alias = None, "alias"),
         (|one| one.shadow = Some(0), "shadow"),
+        (|one| one.share = -0.1, "share"),
+        (|one| one.share = 1.1, "share"),
+        (|one| one.share = f64::NAN, "share"),
     ];
     for (change, field) in cases {
         let mut request = measured();

@@ -1,4 +1,4 @@
-use super::{inside, items, length, one_of, page_size, within};
+use super::{inside, inside_item, items, length, one_of, page_size, within, within_reals};
 use crate::error::Error;
 use crate::pb::auth::{Access, CreateUserRequest};
 use crate::pb::checks;
@@ -77,7 +77,7 @@ fn page_and_check_agree_at_every_edge() {
     ]
     .map(str::to_owned)
     .to_vec();
-    for count in [15, 16, 17, 19, 20, 21, 32, 33, 36, 37, 64, 65, 255, 256, 257, 260] {
+    for count in [15, 16, 17, 19, 20, 21, 31, 32, 33, 36, 37, 64, 65, 255, 256, 257, 260] {
         texts.extend([
             long("a", count),
             long("A", count),
@@ -135,6 +135,25 @@ fn bounds_are_inclusive_and_named() {
         assert_eq!(within("depth", number, Some(0), Some(5)).is_ok(), is_within, "{number}");
     }
     assert!(within("depth", i128::from(u64::MAX), None, None).is_ok());
+    for (number, is_within) in [
+        (-0.1, false),
+        (0.0, true),
+        (0.5, true),
+        (1.0, true),
+        (1.1, false),
+        (f64::NAN, false),
+        (f64::INFINITY, false),
+    ] {
+        let checked = within_reals("stale", number, Some(0.0), Some(1.0));
+        assert_eq!(checked.is_ok(), is_within, "{number}");
+    }
+    let error = |number| within_reals("stale", number, Some(0.0), Some(1.0)).unwrap_err();
+    assert_eq!(
+        (&*error(-1.0).context()["min"], &*error(2.5).context()["max"]),
+        ("0", "1")
+    );
+    assert_eq!(error(2.5).message(), "stale: at most 1, not 2.5");
+    assert!(within_reals("stale", f64::NAN, None, None).is_ok(), "nothing is stated");
     assert_eq!(
         one_of("role", "root", &["admin", "bot"]).unwrap_err().message(),
         "role: one of admin, bot"
@@ -152,6 +171,10 @@ fn a_message_within_another_names_the_whole_path() {
     let error = inside("leg", inside("order", inner)).unwrap_err();
     assert_eq!(field_of(&error), ("INVALID_FIELD", "leg.order.price"));
     assert_eq!(error.message(), "leg.order.price: no");
+    let item = |inner| inside_item("legs", 2, inner);
+    assert!(item(Ok(())).is_ok());
+    let of_item = item(Err(super::invalid("price", "no"))).unwrap_err();
+    assert_eq!(field_of(&of_item), ("INVALID_FIELD", "legs[2].price"));
     assert_eq!(
         (&error.context()["min"], &error.context()["max"]),
         (&"3".to_owned(), &"4".to_owned())

@@ -6,7 +6,8 @@
 //! cargo run --release -p mesh-tests --bin under-fire -- up rate=500 seconds=60 every=5
 //! ```
 
-use mesh_tests::fire::run::{Bounds, Options, Target, run};
+use mesh_tests::fire::report::Bounds;
+use mesh_tests::fire::run::{Options, Target, run};
 use std::path::PathBuf;
 use std::process::ExitCode;
 

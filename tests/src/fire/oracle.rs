@@ -41,6 +41,9 @@ pub struct Told {
 pub struct Account {
     /// What it held at the venue before the load.
     pub opening: BTreeMap<String, Decimal>,
+    /// What was still open at the venue when the cancels had had their time, before all else was cancelled: the
+    /// platform's id of each order, and the venue's word for its status.
+    pub left_open: BTreeMap<String, String>,
     /// What it has at the venue now.
     pub book: Book,
     /// What the platform says.
@@ -112,7 +115,15 @@ pub fn judge(
             (Some(_), Kind::Submit) => {
                 refused.entry(&entry.account).or_default().insert(key);
             }
-            (Some(answer), Kind::Cancel) => cancel(key, entry, answer, &mut verdict),
+            (Some(answer), Kind::Cancel) => {
+                cancel(key, entry, answer, &mut verdict);
+                if let Some(status) = open_in_spite_of(entry, accounts) {
+                    let (account, order) = (&entry.account, &entry.cancels);
+                    let line =
+                        format!("{account}: cancel {key} was acknowledged, and {order} stays {status} at the venue");
+                    verdict.lost.push(line);
+                }
+            }
         }
     }
     for name in keys_of.keys() {
@@ -139,6 +150,23 @@ pub fn judge(
         money(name, account, symbols, &mut verdict);
     }
     verdict
+}
+
+/// The orders of an account whose cancel was acknowledged.
+pub fn cancelled(log: &BTreeMap<String, Entry>, account: &str) -> BTreeSet<String> {
+    let of_account = log.values().filter(|entry| entry.account == account);
+    let acknowledged = of_account.filter(|entry| is_acknowledged_cancel(entry));
+    acknowledged.map(|entry| entry.cancels.clone()).collect()
+}
+
+fn is_acknowledged_cancel(entry: &Entry) -> bool {
+    entry.kind == Kind::Cancel && entry.answer.as_ref().is_some_and(|answer| answer.status == 200)
+}
+
+/// The venue's word for an order that is open although its cancel was acknowledged.
+fn open_in_spite_of<'a>(entry: &Entry, accounts: &'a BTreeMap<String, Account>) -> Option<&'a String> {
+    let left_open = &accounts.get(&entry.account)?.left_open;
+    left_open.get(&entry.cancels).filter(|_| is_acknowledged_cancel(entry))
 }
 
 /// An order that was acknowledged can always be cancelled, or is at its end.
@@ -241,7 +269,7 @@ fn orders(name: &str, keys: &[(&str, &Answered)], account: &Account, verdict: &m
 
 /// The order that an id at the venue is of. Ours are made of the journal, the shard, the epoch and the sequence; shard and
 /// sequence are the order's own id. Whatever else is left as it is, and belongs to nobody.
-fn order_of(client_id: &str) -> String {
+pub fn order_of(client_id: &str) -> String {
     match client_id.split('-').collect::<Vec<_>>().as_slice() {
         [_, shard, _, sequence] => format!("{shard}-{sequence}"),
         _ => client_id.to_owned(),

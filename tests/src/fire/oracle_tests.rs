@@ -1,6 +1,6 @@
 //! Every fault that the oracle is for, planted into a world that is right.
 
-use super::{Account, OrderTold, Verdict, judge};
+use super::{Account, OrderTold, Verdict, cancelled, judge};
 use crate::fire::log::{Answered, Entry};
 use crate::fire::venue::{Order, Trade};
 use bench::orders::Kind;
@@ -20,7 +20,10 @@ fn entry(kind: Kind, status: u16, order: &str) -> Entry {
     Entry {
         account: "paper-1".into(),
         kind,
-        cancels: String::new(),
+        cancels: match kind {
+            Kind::Submit => String::new(),
+            Kind::Cancel => order.into(),
+        },
         answer: Some(Answered {
             status,
             reason: String::new(),
@@ -113,7 +116,7 @@ fn a_world_that_is_right_is_clean() {
 #[test]
 fn every_planted_fault_is_found() {
     type Plant = fn(&mut World);
-    let table: [(&str, Plant, [usize; 3]); 19] = [
+    let table: [(&str, Plant, [usize; 3]); 20] = [
         (
             "a key without answer",
             |world| world.log.get_mut("d").unwrap().answer = None,
@@ -127,6 +130,11 @@ fn every_planted_fault_is_found() {
         (
             "never at the venue",
             |world| drop(world.account.book.orders.remove(&8)),
+            [1, 0, 0],
+        ),
+        (
+            "a cancel that was acknowledged and forgotten",
+            |world| drop(world.account.left_open.insert("0-2".into(), "NEW".into())),
             [1, 0, 0],
         ),
         (
@@ -231,4 +239,20 @@ fn cancels_may_come_too_late_and_an_unknown_account_is_noticed() {
     stranger.account = "paper-9".into();
     world.log.insert("z".into(), stranger);
     assert_eq!(verdict(world).different, ["account paper-9 is not known"]);
+}
+
+#[test]
+fn only_an_acknowledged_cancel_must_have_ended_its_order() {
+    let mut world = world();
+    assert_eq!(cancelled(&world.log, "paper-1"), ["0-2".to_owned()].into());
+    assert!(cancelled(&world.log, "paper-2").is_empty());
+    world.account.left_open.insert("0-1".into(), "NEW".into());
+    assert!(verdict(world).is_clean(), "nobody cancelled it");
+    let mut world = self::world();
+    world.account.left_open.insert("0-2".into(), "NEW".into());
+    let refused = world.log.get_mut("e").unwrap().answer.as_mut().unwrap();
+    refused.status = 422;
+    refused.reason = "ORDER_CLOSED".into();
+    assert!(cancelled(&world.log, "paper-1").is_empty());
+    assert!(verdict(world).is_clean(), "the cancel was refused");
 }

@@ -119,6 +119,8 @@ pub struct Resolution {
     pub longest_unknown: Duration,
     /// From acceptance until the outcome was known, of every order, sorted.
     pub waits: Vec<Duration>,
+    /// From when a cancel was decided until the order had ended: the longest.
+    pub longest_cancel: Duration,
 }
 
 impl Resolution {
@@ -157,12 +159,20 @@ pub async fn resolution(
         let mut stream = client.stream_order_events(request).await?.into_inner();
         // By order: when it was accepted, and since when its outcome is unknown.
         let mut waiting: BTreeMap<String, (i64, Option<i64>)> = BTreeMap::new();
+        // By order: since when it is to be cancelled.
+        let mut cancelling: BTreeMap<String, i64> = BTreeMap::new();
         loop {
             let event = tokio::time::timeout(PATIENCE, stream.message())
                 .await??
                 .ok_or("the stream of events ended")?;
             let Some(order) = &event.order else { continue };
             let now = micros(order.update_time);
+            if order.status() == OrderStatus::PendingCancel {
+                cancelling.entry(order.order_id.clone()).or_insert(now);
+            } else if is_over(order.status()) {
+                let since = cancelling.remove(&order.order_id).unwrap_or(now);
+                found.longest_cancel = found.longest_cancel.max(span(since, now));
+            }
             match order.status() {
                 OrderStatus::PendingNew => {
                     waiting.entry(order.order_id.clone()).or_insert((now, None));
@@ -216,6 +226,13 @@ pub async fn last_sequences(rest: &Rest, accounts: &[String]) -> Outcome<BTreeMa
         }
     }
     Ok(last)
+}
+
+fn is_over(status: OrderStatus) -> bool {
+    matches!(
+        status,
+        OrderStatus::Filled | OrderStatus::Cancelled | OrderStatus::Rejected | OrderStatus::Expired
+    )
 }
 
 fn micros(time: Option<mesh::pb::Timestamp>) -> i64 {

@@ -110,6 +110,18 @@ impl Venue {
         Ok(balances)
     }
 
+    /// The orders that an account has open, over all symbols: the id that trading gave each, and the venue's word for its
+    /// status.
+    ///
+    /// # Errors
+    /// When the exchange refuses, or does not answer.
+    pub async fn open_orders(&self, account: u32) -> Outcome<BTreeMap<String, String>> {
+        let answer = self.signed(account, "openOrders", "").await?;
+        let open = answer.as_array().ok_or_else(|| format!("openOrders: {answer}"))?;
+        let of = |order: &Value| (text(&order["clientOrderId"]), text(&order["status"]));
+        Ok(open.iter().map(of).collect())
+    }
+
     /// Everything that an account has.
     ///
     /// # Errors
@@ -166,7 +178,9 @@ impl Venue {
 
     async fn signed(&self, account: u32, what: &str, query: &str) -> Outcome<Value> {
         let (api_key, secret) = key_of(account);
-        let payload = format!("{query}&recvWindow=60000&timestamp={}", self.clock.now_millis());
+        let separator = if query.is_empty() { "" } else { "&" };
+        let now = self.clock.now_millis();
+        let payload = format!("{query}{separator}recvWindow=60000&timestamp={now}");
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())?;
         mac.update(payload.as_bytes());
         let signature = hex::encode(mac.finalize().into_bytes());

@@ -1,8 +1,9 @@
 //! The order path in a simulated world: the real shard loop, group commit, sender, reconciler, journal and takeover, over a
 //! simulated disk, clock and network, with the exchange's core as venue and oracle, crashing at every await.
 //!
-//! `TRADEMESH_SIM_SEEDS=100000` runs as many seeds, `TRADEMESH_SIM_SEED=7` one of them with its trace. How it is built:
-//! `docs/simulation.md`.
+//! `TRADEMESH_SIM_SEEDS=100000` runs as many seeds, `TRADEMESH_SIM_SEED=7` one of them with its trace; with
+//! `TRADEMESH_SIM_CRASH_AT=35` its first process crashes before that poll, with `TRADEMESH_SIM_PLANTED=NoEpochCheck` that bug
+//! is built in. How it is built: `docs/simulation.md`.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -35,30 +36,58 @@ const SEEDS_TO_CATCH: u64 = 150;
 const SWEPT: u64 = 150;
 const SWEEP_STEP: u64 = 5;
 
+/// A number from the environment.
 fn variable(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
+}
+
+/// The bug that the environment names.
+fn planted() -> Option<Planted> {
+    let name = std::env::var("TRADEMESH_SIM_PLANTED").ok()?;
+    let planted = Planted::ALL.into_iter().find(|planted| format!("{planted:?}") == name);
+    Some(planted.unwrap_or_else(|| panic!("TRADEMESH_SIM_PLANTED={name} is none of {:?}", Planted::ALL)))
+}
+
+/// The command that runs exactly this choice again.
+fn rerun(choice: Choice) -> String {
+    let mut variables = format!("TRADEMESH_SIM_SEED={}", choice.seed);
+    if let Some(poll) = choice.crash_at {
+        variables += &format!(" TRADEMESH_SIM_CRASH_AT={poll}");
+    }
+    if let Some(planted) = choice.planted {
+        variables += &format!(" TRADEMESH_SIM_PLANTED={planted:?}");
+    }
+    format!("rerun: {variables} cargo test -p mesh-tests --test simulation one_seed -- --nocapture")
+}
+
+/// A choice that did not hold.
+struct Failure {
+    /// What did not hold.
+    violations: String,
+    /// The choice, what did not hold, the end of the trace, and how to run it again.
+    text: String,
 }
 
 /// Runs one choice; a panic is a violation.
-fn judge(choice: Choice) -> Result<Outcome, String> {
+fn judge(choice: Choice) -> Result<Outcome, Failure> {
     let outcome = catch_unwind(AssertUnwindSafe(|| run(choice)));
-    let rerun = format!(
-        "rerun: TRADEMESH_SIM_SEED={} cargo test -p mesh-tests --test simulation one_seed",
-        choice.seed
-    );
-    match outcome {
-        Ok(outcome) if outcome.violations.is_empty() => Ok(outcome),
-        Ok(outcome) => Err(format!(
-            "{choice:?}: {}\n{}\n{rerun}",
-            outcome.violations.join("\n"),
-            outcome.last_lines
-        )),
+    let (violations, last_lines) = match outcome {
+        Ok(outcome) if outcome.violations.is_empty() => return Ok(outcome),
+        Ok(outcome) => (outcome.violations.join("\n"), outcome.last_lines),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            Err(format!("{choice:?}: panicked: {}\n{rerun}", text.unwrap_or_default()))
+            (format!("panicked: {}", text.unwrap_or_default()), String::new())
         }
-    }
+    };
+    let text = format!("{choice:?}: {violations}\n{last_lines}\n{}", rerun(choice));
+    Err(Failure { violations, text })
+}
+
+/// As [`judge`]; a choice that does not hold fails the test.
+fn holds(choice: Choice) -> Outcome {
+    judge(choice).unwrap_or_else(|failure| panic!("{}", failure.text))
 }
 
 /// Judges many choices on all cores.
@@ -76,7 +105,7 @@ fn judge_all(count: u64, choice_of: impl Fn(u64) -> Choice + Sync) -> (States, V
                     }
                     match judge(choice_of(index)) {
                         Ok(outcome) => states.add(&outcome.states),
-                        Err(failure) => failures.lock().push(failure),
+                        Err(failure) => failures.lock().push(failure.text),
                     }
                 }
             });
@@ -113,64 +142,71 @@ fn one_seed() {
     let seed = variable("TRADEMESH_SIM_SEED");
     let choice = Choice {
         seed: seed.unwrap_or(7),
+        crash_at: variable("TRADEMESH_SIM_CRASH_AT"),
+        planted: planted(),
         is_shown: seed.is_some(),
-        ..Choice::default()
     };
-    let first = judge(choice).unwrap_or_else(|failure| panic!("{failure}"));
-    let again = judge(Choice {
+    let first = holds(choice);
+    let again = holds(Choice {
         is_shown: false,
         ..choice
     });
-    let again = again.unwrap_or_else(|failure| panic!("{failure}"));
     assert_eq!(
         (first.hash, first.polls),
         (again.hash, again.polls),
         "the same seed, another trace"
     );
-    let other = judge(Choice {
+    let other = holds(Choice {
         seed: choice.seed + 1,
+        ..Choice::default()
+    });
+    assert_ne!(first.hash, other.hash);
+}
+
+#[test]
+fn a_failure_names_the_command_that_runs_it_again() {
+    let choice = Choice {
+        seed: 1,
+        crash_at: Some(35),
+        planted: Some(Planted::NoEpochCheck),
         is_shown: false,
-        ..choice
-    });
-    assert_ne!(first.hash, other.unwrap_or_else(|failure| panic!("{failure}")).hash);
+    };
+    let expected = "TRADEMESH_SIM_SEED=1 TRADEMESH_SIM_CRASH_AT=35 TRADEMESH_SIM_PLANTED=NoEpochCheck cargo test";
+    assert!(rerun(choice).contains(expected), "{}", rerun(choice));
 }
 
-/// The first seed that catches the bug, and what it says.
-fn caught(planted: Planted) -> String {
-    let failure = (0..SEEDS_TO_CATCH).find_map(|seed| {
-        let choice = Choice {
-            seed,
-            planted: Some(planted),
-            ..Choice::default()
-        };
-        judge(choice).err()
-    });
-    let failure = failure.unwrap_or_else(|| panic!("{planted:?} was not caught within {SEEDS_TO_CATCH} seeds"));
-    println!("{}", failure.lines().next().unwrap_or_default());
-    failure
-}
-
+/// Every planted bug breaks, on some seed, what it is expected to break: another failure is another bug.
 #[test]
-fn an_acknowledgement_before_the_sync_is_caught() {
-    caught(Planted::AcknowledgeBeforeSync);
-}
-
-#[test]
-fn a_resend_on_timeout_is_caught() {
-    caught(Planted::ResendOnTimeout);
-}
-
-#[test]
-fn a_fill_key_without_symbol_is_caught() {
-    caught(Planted::FillKeyWithoutSymbol);
-}
-
-#[test]
-fn a_journal_without_epoch_check_is_caught() {
-    caught(Planted::NoEpochCheck);
-}
-
-#[test]
-fn a_cursor_outside_the_transaction_is_caught() {
-    caught(Planted::CursorOutsideTransaction);
+fn every_planted_bug_is_caught_by_what_it_breaks() {
+    let table = [
+        (Planted::AcknowledgeBeforeSync, "its intent is not durable"),
+        (Planted::ResendOnTimeout, " twice"),
+        (Planted::FillKeyWithoutSymbol, "filled, at the venue Filled"),
+        (Planted::NoEpochCheck, "JOURNAL_DAMAGED"),
+        (Planted::CursorOutsideTransaction, "the consumer applied"),
+    ];
+    assert_eq!(table.map(|(planted, _)| planted), Planted::ALL);
+    for (planted, expected) in table {
+        let mut others = Vec::new();
+        let found = (0..SEEDS_TO_CATCH).find_map(|seed| {
+            let choice = Choice {
+                seed,
+                planted: Some(planted),
+                ..Choice::default()
+            };
+            let failure = judge(choice).err()?;
+            let is_expected = failure.violations.contains(expected);
+            if !is_expected {
+                others.push(failure.text.clone());
+            }
+            is_expected.then_some((seed, failure))
+        });
+        match found {
+            Some((seed, failure)) => println!("{planted:?}, seed {seed}: {}", failure.violations),
+            None => panic!(
+                "{planted:?}: '{expected}' was not said within {SEEDS_TO_CATCH} seeds, but\n{}",
+                others.join("\n\n")
+            ),
+        }
+    }
 }

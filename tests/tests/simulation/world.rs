@@ -30,6 +30,17 @@ pub(crate) enum Planted {
     CursorOutsideTransaction,
 }
 
+impl Planted {
+    /// All of them.
+    pub(crate) const ALL: [Planted; 5] = [
+        Planted::AcknowledgeBeforeSync,
+        Planted::ResendOnTimeout,
+        Planted::FillKeyWithoutSymbol,
+        Planted::NoEpochCheck,
+        Planted::CursorOutsideTransaction,
+    ];
+}
+
 /// What is on its way between the shard's journal and the venue, by venue order id.
 #[derive(Default)]
 pub(crate) struct Flight {

@@ -54,7 +54,7 @@ pub(crate) fn platform() -> &'static Platform {
                 let ready = Process::up(&options)
                     .await
                     .unwrap()
-                    .ready(false)
+                    .ready(false, std::future::pending())
                     .await
                     .unwrap()
                     .unwrap();

@@ -122,4 +122,10 @@ async fn values_must_be_in_an_asset() {
     let error = World::new().refused(config).await;
     assert_eq!(error.reason(), "CONFIG_INVALID");
     assert!(error.message().contains("portfolio.reporting_asset"));
+    let config = Config {
+        batch_events: 0,
+        ..Config::default()
+    };
+    let error = World::new().refused(config).await;
+    assert_eq!(error.message(), "portfolio.batch_events must be 1 to 100000, not 0");
 }

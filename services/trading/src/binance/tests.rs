@@ -259,9 +259,19 @@ async fn every_other_endpoint() {
         200,
         json!({"rateLimits": [
             {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 141},
+        ], "symbols": [
+            {"symbol": "BTCUSDT", "status": "TRADING", "icebergAllowed": true},
+            {"symbol": "ETHUSDT", "icebergAllowed": false},
+            {"symbol": "XRPUSDT"},
+            {"symbol": "odd/name", "icebergAllowed": true},
         ]}),
     );
+    assert!(rig.venue.icebergs().is_empty());
     rig.venue.synchronise().await.unwrap();
+    assert_eq!(
+        rig.venue.icebergs().iter().map(Symbol::as_str).collect::<Vec<_>>(),
+        ["BTCUSDT"]
+    );
     assert_eq!(rig.venue.now(), Timestamp::from_millis(NOW + 1_500));
     assert_eq!(rig.venue.name().as_str(), "exchange");
     // 1 + 4 + 5 + 80 + 20 + 1 + 20 are spent: orders may use 80 % of 141, and what is left is for the rest.

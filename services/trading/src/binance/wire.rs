@@ -4,6 +4,7 @@ use crate::core::{ListedTerms, Trade, VenueState, VenueStatus};
 use crate::venue::{Holding, OpenOrder, VenueError, VenueOrder};
 use domain::{Asset, Liquidity, Money, Price, Quantity, Side, Symbol, Timestamp, TradeId};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// An order: the answer to placing, cancelling and asking, and an entry of `openOrders`.
@@ -70,11 +71,32 @@ pub(super) struct TimeBody {
     pub(super) server_time: i64,
 }
 
-/// `GET /api/v3/exchangeInfo`, its limits alone.
+/// `GET /api/v3/exchangeInfo`, its limits and which symbols have icebergs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct InfoBody {
     pub(super) rate_limits: Vec<RateLimit>,
+    #[serde(default)]
+    symbols: Vec<SymbolBody>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SymbolBody {
+    symbol: String,
+    #[serde(default)]
+    iceberg_allowed: bool,
+}
+
+impl InfoBody {
+    /// The symbols of which the venue shows a part of an order when asked to; one with a name that is none here is left out,
+    /// as it is among the instruments.
+    pub(super) fn icebergs(self) -> BTreeSet<Symbol> {
+        let allowed = self.symbols.into_iter().filter(|symbol| symbol.iceberg_allowed);
+        allowed
+            .filter_map(|symbol| Symbol::parse(&symbol.symbol).ok())
+            .collect()
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -71,7 +71,7 @@ pub(super) fn new_order(terms: &OrderTerms, held: Option<Quantity>, created: Tim
             .map(ToString::to_string)
             .unwrap_or_default(),
         replaced_by: String::new(),
-        emulated: emulated(conditions),
+        emulated: emulated(terms),
         trigger_time: None,
     }
 }
@@ -117,13 +117,15 @@ pub(crate) fn accepted_of(order: &pb::Order) -> Option<u64> {
     parse_order_id(&order.order_id).map(|(_, accepted)| accepted)
 }
 
-fn emulated(conditions: &Conditions) -> Vec<i32> {
+fn emulated(terms: &OrderTerms) -> Vec<i32> {
+    let conditions = &terms.conditions;
     let all = [
         (conditions.trigger.is_some(), pb::Emulation::Trigger),
         (conditions.expiry.is_some(), pb::Emulation::Expiry),
         (conditions.membership.is_some(), pb::Emulation::Group),
         (conditions.reduce_only, pb::Emulation::ReduceOnly),
         (conditions.replaces.is_some(), pb::Emulation::Replace),
+        (terms.order_type == OrderType::Market, pb::Emulation::Collar),
     ];
     let asked = all.iter().filter(|(is_asked, _)| *is_asked);
     asked.map(|(_, emulation)| *emulation as i32).collect()

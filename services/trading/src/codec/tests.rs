@@ -358,7 +358,7 @@ fn held_orders_and_what_happens_to_them_read_back() {
 
 #[test]
 fn what_trading_does_for_an_order_is_said_on_it() {
-    use pb::Emulation::{Expiry, Group, ReduceOnly, Replace, Trigger};
+    use pb::Emulation::{Collar, Expiry, Group, ReduceOnly, Replace, Trigger};
     let emulated: Vec<Vec<pb::Emulation>> = held_orders()
         .iter()
         .map(|accepted| super::new_order(&accepted.terms, accepted.held, Timestamp::EPOCH))
@@ -367,10 +367,19 @@ fn what_trading_does_for_an_order_is_said_on_it() {
             order.emulated().collect()
         })
         .collect();
-    assert!(emulated[..7].iter().all(|emulated| *emulated == [Trigger]));
+    // Of the first seven, those at the market go at their collar.
+    for (index, emulated) in emulated[..7].iter().enumerate() {
+        let expected: &[_] = match index {
+            1 | 2 | 4 => &[Trigger],
+            _ => &[Trigger, Collar],
+        };
+        assert_eq!(emulated, expected, "{index}");
+    }
     assert_eq!(emulated[7], [Expiry, Group, ReduceOnly]);
     assert_eq!(emulated[8], [Expiry, Group, Replace]);
     assert_eq!(emulated[9], [Group]);
+    let market = super::new_order(&terms(), None, Timestamp::EPOCH);
+    assert_eq!(market.emulated().collect::<Vec<_>>(), [Collar]);
 }
 
 #[test]

@@ -45,7 +45,7 @@ pub enum Command {
     Balances(Balances),
     /// The venue holds something else than we do, beyond doubt.
     Adjust(Adjust),
-    /// The open orders at the venue that are not ours.
+    /// The open orders at the venue that are not ours, or may be forgotten here.
     External(External),
     /// Look after an order that the venue lists as open and that is over here.
     StillOpen(u64),
@@ -377,7 +377,7 @@ pub struct Difference {
     pub venue: Money,
 }
 
-/// The open orders at the venue that are not ours: all of them, or all of some symbols.
+/// The open orders at the venue that are not ours, or may be forgotten here: all of them, or all of some symbols.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct External {
     /// Whose.
@@ -395,6 +395,8 @@ pub struct ListedOrder {
     pub venue_order: String,
     /// The id that whoever placed it has chosen.
     pub client_id: String,
+    /// The sequence of its acceptance, where its id is one that this journal made.
+    pub accepted: Option<u64>,
     /// Its terms.
     pub terms: ListedTerms,
     /// How much of it has traded.

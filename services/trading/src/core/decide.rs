@@ -106,6 +106,7 @@ impl Decider {
             Command::Halt(halt) => self.halt(halt, now),
             Command::AdoptHalt(halt) => self.adopt_halt(halt),
             Command::Resume(lift) => self.resume(lift),
+            Command::Report(report) if self.state.order(report.order).is_none() => self.forgotten(report),
             Command::Report(report) => report::decide(&self.state, &self.limits, report, now),
             Command::Balances(balances) => self.balances(balances),
             Command::Adjust(adjust) => self.adjust(adjust),

@@ -1,11 +1,16 @@
-//! What reconciliation finds: orders of somebody else at the venue, holdings that differ, orders that live on.
+//! What reconciliation finds: orders of somebody else at the venue, or of ours that are forgotten here, holdings that
+//! differ, orders that live on.
 
-use super::command::{Adjust, External, ListedOrder, Now};
+use super::command::{Adjust, External, ListedOrder, News, Now, Report, VenueState, VenueStatus};
 use super::decide::{Alert, Answer, Decider, Decision};
 use super::event::{BalancesAdopted, Event, ExternalOrder, ExternalReleased};
+use super::ids;
 use super::market::Market;
-use domain::{Asset, Money, Side};
+use domain::{AccountId, Asset, Money, Side};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The reason of alerts about orders of ours that the venue knows and the shard does not any more.
+const ORDER_FORGOTTEN: &str = "ORDER_FORGOTTEN";
 
 /// Orders of somebody else that are kept, an account: more than a venue lets rest.
 pub(crate) const MOST_EXTERNAL: usize = 10_000;
@@ -46,10 +51,14 @@ impl Decider {
         }
     }
 
-    /// Adopts what is new or changed, and releases what is gone from among what was asked for.
+    /// Adopts what is new or changed, and releases what is gone from among what was asked for. An order of ours that is
+    /// kept here is none of these; one that was forgotten is taken over as one of somebody else, since nothing is left that
+    /// its fills could be applied to.
     pub(super) fn external(&self, external: &External, now: Now, market: &Market) -> Decision {
         let known = self.state.account(&external.account).map(|account| &account.external);
-        let listed: BTreeSet<&str> = external.orders.iter().map(|order| order.venue_order.as_str()).collect();
+        let is_kept = |order: &&ListedOrder| order.accepted.is_some_and(|ours| self.state.order(ours).is_some());
+        let foreign: Vec<&ListedOrder> = external.orders.iter().filter(|order| !is_kept(order)).collect();
+        let listed: BTreeSet<&str> = foreign.iter().map(|order| order.venue_order.as_str()).collect();
         let mut events = Vec::new();
         let mut alerts = Vec::new();
         let was_asked = |order: &ExternalOrder| match &external.symbols {
@@ -64,20 +73,13 @@ impl Decider {
                 }));
             }
         }
-        for order in external.orders.iter().take(MOST_EXTERNAL) {
+        for order in foreign.into_iter().take(MOST_EXTERNAL) {
             let present = known.and_then(|known| known.get(&order.venue_order));
             if present.is_some_and(|present| present.executed == order.executed) {
                 continue;
             }
             if present.is_none() {
-                let message = format!(
-                    "account {}: order {} ({}) on {} was not placed here",
-                    external.account, order.venue_order, order.client_id, order.terms.symbol
-                );
-                alerts.push(Alert {
-                    reason: "EXTERNAL_ORDER",
-                    message,
-                });
+                alerts.push(self.found_open(&external.account, order));
             }
             events.push(Event::ExternalAdopted(Box::new(ExternalOrder {
                 account: external.account.clone(),
@@ -98,7 +100,69 @@ impl Decider {
         }
     }
 
-    /// The venue lists an order as open that is over here: it is asked for, and cancelled if that is confirmed.
+    fn found_open(&self, account: &AccountId, order: &ListedOrder) -> Alert {
+        let place = format!("{} on {}", order.venue_order, order.terms.symbol);
+        match order.accepted {
+            None => Alert {
+                reason: "EXTERNAL_ORDER",
+                message: format!(
+                    "account {account}: order {place} ({}) was not placed here",
+                    order.client_id
+                ),
+            },
+            Some(accepted) => Alert {
+                reason: ORDER_FORGOTTEN,
+                message: format!(
+                    "account {account}: order {} is forgotten here and open at the venue as {place}; it is kept as an \
+                     order of somebody else",
+                    ids::order_id(self.state.shard(), accepted)
+                ),
+            },
+        }
+    }
+
+    /// A report about an order that is not kept here any more. What it says cannot be applied: the holdings that it changed
+    /// are found by a look, and people are told. Nothing is to tell where the order has ended without a fill, or is known to
+    /// be open already.
+    pub(super) fn forgotten(&self, report: &Report) -> Decision {
+        let (News::State(venue) | News::Found(venue)) = &report.news else {
+            return Decision::answer(Answer::Done);
+        };
+        let order_id = ids::order_id(self.state.shard(), report.order);
+        let alert = |message| Alert {
+            reason: ORDER_FORGOTTEN,
+            message,
+        };
+        let mut alerts: Vec<Alert> = Vec::new();
+        for trade in &venue.trades {
+            alerts.push(alert(format!(
+                "order {order_id} is forgotten here, and the venue reports its trade {}, {} at {}: if it is new, it shows as \
+                 a holding that differs",
+                trade.trade_id, trade.quantity, trade.price
+            )));
+        }
+        if alerts.is_empty() && venue.status == VenueStatus::Live && !self.is_adopted(report.order, venue) {
+            alerts.push(alert(format!(
+                "order {order_id} is forgotten here and open at the venue"
+            )));
+        }
+        match alerts.is_empty() {
+            true => Decision::answer(Answer::Done),
+            false => Decision::answer(Answer::Alerts(alerts)),
+        }
+    }
+
+    /// Whether an order of ours that was forgotten is kept as one of somebody else.
+    fn is_adopted(&self, accepted: u64, venue: &VenueState) -> bool {
+        let mut kept = self
+            .state
+            .accounts()
+            .filter_map(|(_, account)| account.external.get(&venue.venue_order));
+        kept.any(|order| self.ids.sequence_of(&order.client_id) == Some(accepted))
+    }
+
+    /// The venue lists an order as open that is over here: it is asked for, and cancelled if that is confirmed. One that is
+    /// forgotten here has been taken over by [`Decider::external`].
     pub(super) fn still_open(&self, order: u64) -> Decision {
         let is_over = |status: domain::OrderStatus| !status.is_live();
         match self.state.order(order) {

@@ -35,8 +35,6 @@ pub struct Limits {
     pub duplicate_window_micros: i64,
     /// The fee that a buy reserves beside its notional.
     pub taker_fee: Rate,
-    /// Whether the venue shows a part of an order when asked to.
-    pub icebergs: bool,
 }
 
 /// What the gate found out on its way, proof that the order passed.
@@ -122,6 +120,8 @@ struct Candidate<'a> {
     now: Now,
     instrument: &'a Instrument,
     mark: Option<Price>,
+    /// Whether the venue shows a part of an order of the symbol when asked to.
+    shows_parts: bool,
     /// The price around which it will trade: the one that it waits for, or else the mark.
     reference: Option<Price>,
 }
@@ -176,6 +176,7 @@ pub(super) fn judge(applicant: &Applicant<'_>, scene: Scene<'_>) -> Result<Appro
         now,
         instrument,
         mark,
+        shows_parts: market.icebergs.contains(&submit.symbol),
         reference: stated.or(mark),
     };
     for (_, check) in CHECKS {
@@ -227,16 +228,17 @@ pub(super) fn of_instrument(refusal: InstrumentRefusal) -> Refusal {
 }
 
 fn iceberg(candidate: &Candidate<'_>) -> Result<(), Refusal> {
-    if candidate.submit.wishes.display_quantity.is_none() || candidate.limits.icebergs {
+    if candidate.submit.wishes.display_quantity.is_none() || candidate.shows_parts {
         return Ok(());
     }
-    let message = "the venue shows all of an order";
-    Err(Refusal::refused("ICEBERG_UNSUPPORTED", message))
+    let symbol = &candidate.submit.symbol;
+    let message = format!("the venue shows all of an order of {symbol}");
+    Err(Refusal::refused("ICEBERG_UNSUPPORTED", message).with("symbol", symbol))
 }
 
 fn expiry(candidate: &Candidate<'_>) -> Result<(), Refusal> {
     match candidate.submit.wishes.lasts {
-        Lasts::Until(time) if time <= candidate.now.here => {
+        Lasts::Until(time) if time <= candidate.now.venue => {
             let message = "the order would be over before it began";
             Err(Refusal::refused("EXPIRE_TIME_PAST", message).with("since", time))
         }

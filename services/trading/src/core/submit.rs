@@ -153,7 +153,7 @@ impl Decider {
         let wishes = &submit.wishes;
         let expiry = match wishes.lasts {
             Lasts::Unbounded => None,
-            Lasts::Day => Some(Expiry::end_of_day(now.here)),
+            Lasts::Day => Some(Expiry::end_of_day(now.venue)),
             Lasts::Until(time) => Some(Expiry::At(time)),
         };
         let terms = OrderTerms {

@@ -22,6 +22,8 @@ pub(super) struct Desk {
     pub(super) decider: Decider,
     pub(super) market: Market,
     pub(super) now: i64,
+    /// How far the venue's clock is ahead of ours, in microseconds.
+    pub(super) venue_ahead: i64,
     pub(super) journal: Vec<(Timestamp, Event)>,
     orders: usize,
 }
@@ -69,7 +71,6 @@ pub(super) fn limits() -> Limits {
         max_orders_per_second: 4,
         duplicate_window_micros: 100_000,
         taker_fee: "0.001".parse::<Rate>().unwrap(),
-        icebergs: false,
     }
 }
 
@@ -107,6 +108,7 @@ impl Desk {
             decider,
             market,
             now: START,
+            venue_ahead: 0,
             journal: Vec::new(),
             orders: 0,
         };
@@ -129,7 +131,7 @@ impl Desk {
         let here = Timestamp::from_micros(self.now);
         let now = Now {
             here,
-            venue: Timestamp::from_millis(here.as_millis()),
+            venue: Timestamp::from_millis(here.plus_micros(self.venue_ahead).as_millis()),
         };
         let journal = &mut self.journal;
         let settled = self.decider.settle(&command, now, &self.market, |state, event| {
@@ -230,6 +232,7 @@ pub(super) fn reason(answer: &Answer) -> &str {
     match answer {
         Answer::Refused(refusal) => &refusal.reason,
         Answer::Alert(alert) => alert.reason,
+        Answer::Alerts(alerts) => alerts.first().map_or("", |alert| alert.reason),
         _ => "",
     }
 }

@@ -1,8 +1,9 @@
 //! What time and the market decide: triggers, trails and expiries.
 //!
-//! A tick looks at the marks and the clock that it is handed, and its decisions are journalled: a replay never looks at
+//! A tick looks at the marks and the clocks that it is handed, and its decisions are journalled: a replay never looks at
 //! either. A stale mark, a halted instrument, a halt of ours or an account that is not in step with its venue decides
-//! nothing: the order stays held, and the next tick looks again.
+//! nothing: the order stays held, and the next tick looks again. Orders end by the venue's time, which a jump of our wall
+//! clock does not move.
 
 use super::command::Now;
 use super::decide::{Answer, Decider, Decision, cancel_intent};
@@ -19,7 +20,10 @@ pub(crate) const EXPIRE_TIME: &str = "EXPIRE_TIME";
 impl Decider {
     /// Decides what has become due.
     pub(super) fn tick(&self, now: Now, market: &Market) -> Decision {
-        let expired = self.state.expired_orders(now.here).flat_map(|entry| expire(entry, now));
+        let expired = self
+            .state
+            .expired_orders(now.venue)
+            .flat_map(|entry| expire(entry, now));
         let mut events: Vec<Event> = expired.collect();
         for held in self.state.held_orders() {
             let is_over = held
@@ -27,7 +31,7 @@ impl Decider {
                 .terms()
                 .conditions
                 .expiry
-                .is_some_and(|expiry| expiry.time() <= now.here);
+                .is_some_and(|expiry| expiry.time() <= now.venue);
             if !is_over {
                 events.extend(self.met(held, now, market));
             }

@@ -1,7 +1,8 @@
 //! Several orders or cancels of one account in one call: each entry is decided and answered by itself, in order, and all of
-//! them are durable by one commit, since they reach the account's shard as one letter.
+//! them are durable by one commit, since they reach the account's shard as one letter. A call with an entry that does not fit
+//! the proto never gets here: nothing of it is decided.
 
-use super::fields::{invalid, parse, text};
+use super::fields::{mismatch, parse};
 use super::{Rpcs, order};
 use crate::codec::entry_result;
 use crate::core::{Cancel, Command};
@@ -12,14 +13,10 @@ use domain::AccountId;
 use mesh::Result;
 use mesh::pb::trading as pb;
 
-/// Entries of one call.
-const MOST_ENTRIES: usize = 100;
-
 /// Submits each.
 pub(super) async fn submit(rpcs: &Rpcs, request: pb::SubmitOrdersRequest) -> Result<pb::SubmitOrdersResponse> {
     let began = rpcs.clock.monotonic();
     let (account, shard) = rpcs.account(&request.account_id)?;
-    bounded("orders", request.orders.len())?;
     let entries = request.orders.into_iter().map(|mut entry| {
         adopt(&account, &mut entry.account_id)?;
         super::orders::submit(&entry).map(Command::Submit)
@@ -38,13 +35,12 @@ pub(super) async fn submit(rpcs: &Rpcs, request: pb::SubmitOrdersRequest) -> Res
 /// Cancels each.
 pub(super) async fn cancel(rpcs: &Rpcs, request: pb::CancelOrdersRequest) -> Result<pb::CancelOrdersResponse> {
     let (account, shard) = rpcs.account(&request.account_id)?;
-    bounded("cancels", request.cancels.len())?;
     let entries = request.cancels.into_iter().map(|mut entry| {
         adopt(&account, &mut entry.account_id)?;
         Ok(Command::Cancel(Cancel {
             account: account.clone(),
             order_id: parse("order_id", &entry.order_id)?,
-            request_id: text("request_id", entry.request_id)?,
+            request_id: entry.request_id,
         }))
     });
     let (commands, faults) = apart(entries);
@@ -57,16 +53,6 @@ pub(super) async fn cancel(rpcs: &Rpcs, request: pb::CancelOrdersRequest) -> Res
     })
 }
 
-fn bounded(field: &'static str, count: usize) -> Result<()> {
-    if (1..=MOST_ENTRIES).contains(&count) {
-        return Ok(());
-    }
-    Err(invalid(
-        field,
-        format!("{count} entries are not within 1 to {MOST_ENTRIES}"),
-    ))
-}
-
 /// The grant was checked on the account of the call: an entry must not name another one.
 fn adopt(account: &AccountId, named: &mut String) -> Result<()> {
     if named.is_empty() {
@@ -75,7 +61,7 @@ fn adopt(account: &AccountId, named: &mut String) -> Result<()> {
     if named == account.as_str() {
         return Ok(());
     }
-    Err(invalid("account_id", "an entry's account is that of the call"))
+    Err(mismatch("account_id", "an entry's account is that of the call"))
 }
 
 /// The commands to decide, and the faults at their places: none is a command.

@@ -1,4 +1,5 @@
-//! Requests field by field: whatever is wrong is named before a shard hears of it.
+//! Requests field by field: whatever is wrong is named before a shard hears of it. What a single field may be is stated in
+//! the proto and checked before this; here is what depends on another field.
 
 use crate::codec::scope_of;
 use crate::core::{HaltScope, OrderMatch, SessionId};
@@ -7,12 +8,14 @@ use mesh::{Error, Result};
 use std::fmt::Display;
 use std::str::FromStr;
 
-/// The longest reason of a halt and the longest request id, in bytes.
-const LONGEST_TEXT: usize = 256;
-
 /// The refusal of a field.
 pub(super) fn invalid(field: &'static str, why: impl Display) -> Error {
     Error::invalid("INVALID_FIELD", format!("{field}: {why}")).with("field", field)
+}
+
+/// The refusal of a field that does not go with the others.
+pub(super) fn mismatch(field: impl Display, why: impl Display) -> Error {
+    Error::refused("FIELD_COMBINATION", format!("{field}: {why}")).with("field", field)
 }
 
 /// A field that parses.
@@ -29,26 +32,24 @@ pub(super) fn optional<T: FromStr<Err: Display>>(field: &'static str, text: &str
     }
 }
 
-/// A text for people or a request id.
-pub(super) fn text(field: &'static str, text: String) -> Result<String> {
-    if text.len() > LONGEST_TEXT {
-        return Err(invalid(field, format!("longer than {LONGEST_TEXT} bytes")));
-    }
-    Ok(text)
-}
-
 /// What a halt covers.
 pub(super) fn halt_target(scope: i32, target: &str) -> Result<HaltScope> {
     let scope = scope_of(scope).ok_or_else(|| invalid("scope", "not a known scope"))?;
     match scope {
-        HaltScope::Global if !target.is_empty() => return Err(invalid("target", "a global halt takes none")),
+        HaltScope::Global if !target.is_empty() => return Err(mismatch("target", "a global halt takes none")),
         HaltScope::Global => {}
-        HaltScope::Account => drop(parse::<AccountId>("target", target)?),
-        HaltScope::Symbol => drop(parse::<Symbol>("target", target)?),
-        HaltScope::Venue => drop(parse::<Venue>("target", target)?),
-        HaltScope::Strategy => drop(parse::<StrategyId>("target", target)?),
+        HaltScope::Account => names::<AccountId>(target)?,
+        HaltScope::Symbol => names::<Symbol>(target)?,
+        HaltScope::Venue => names::<Venue>(target)?,
+        HaltScope::Strategy => names::<StrategyId>(target)?,
     }
     Ok(scope)
+}
+
+/// Whether a target has the form that its scope asks for.
+fn names<T: FromStr<Err: Display>>(target: &str) -> Result<()> {
+    let named = target.parse::<T>();
+    named.map(drop).map_err(|error| mismatch("target", error))
 }
 
 /// Which orders of an account are meant.
@@ -64,15 +65,11 @@ pub(super) fn session_id(text: &str) -> Result<SessionId> {
     parse("session_id", text)
 }
 
-/// The grace period when none is asked for, and the longest, in milliseconds.
-const GRACE_MS: (i32, i32) = (5_000, 60_000);
+/// The grace period when none is asked for, in milliseconds.
+const USUAL_GRACE_MS: i32 = 5_000;
 
 /// A session's grace period, in microseconds.
-pub(super) fn grace_micros(millis: i32) -> Result<i64> {
-    let (usual, longest) = GRACE_MS;
-    match millis {
-        0 => Ok(i64::from(usual) * 1_000),
-        millis if (1..=longest).contains(&millis) => Ok(i64::from(millis) * 1_000),
-        _ => Err(invalid("grace_ms", format!("not within 0 to {longest}"))),
-    }
+pub(super) fn grace_micros(millis: i32) -> i64 {
+    let millis = if millis == 0 { USUAL_GRACE_MS } else { millis };
+    i64::from(millis) * 1_000
 }

@@ -1,9 +1,9 @@
-//! New orders field by field: a combination that makes no sense is refused by the field's name before a shard hears of it.
+//! New orders: a combination of fields that makes no sense is refused by a field's name before a shard hears of it.
 
-use super::fields::{invalid, optional, parse};
+use super::fields::{invalid, mismatch, optional, parse};
 use crate::codec::{group_type_of, side_of, time_in_force_of};
 use crate::core::{GroupSubmit, Lasts, Replace, Submit, Wishes};
-use domain::{GroupKind, OrderType, Price, Quantity, Side, TimeInForce, Timestamp, Trail, Trigger};
+use domain::{GroupKind, OrderType, Price, Side, TimeInForce, Timestamp, Trail, Trigger};
 use mesh::pb::trading as pb;
 use mesh::{Error, Result};
 
@@ -11,6 +11,9 @@ use mesh::{Error, Result};
 pub(super) fn submit(request: &pb::SubmitOrderRequest) -> Result<Submit> {
     let kind = Kind::of(request)?;
     let (time_in_force, lasts) = lasting(request, kind)?;
+    if request.quantity.is_empty() {
+        return Err(mismatch("quantity", "only the child of a group takes none"));
+    }
     let submit = Submit {
         account: parse("account_id", &request.account_id)?,
         client_order_id: parse("client_order_id", &request.client_order_id)?,
@@ -28,9 +31,6 @@ pub(super) fn submit(request: &pb::SubmitOrderRequest) -> Result<Submit> {
             display_quantity: optional("display_quantity", &request.display_quantity)?,
         },
     };
-    if submit.quantity.is_zero() {
-        return Err(invalid("quantity", "must be greater than zero"));
-    }
     shown(&submit)?;
     Ok(submit)
 }
@@ -69,7 +69,7 @@ impl Kind {
             Ok(pb::OrderType::Unspecified) | Err(_) => return Err(invalid("type", "not a known order type")),
         };
         if request.post_only && meets == OrderType::Market {
-            return Err(invalid("post_only", "only limit orders rest"));
+            return Err(mismatch("post_only", "only limit orders rest"));
         }
         Ok(Kind { waits, meets })
     }
@@ -78,8 +78,8 @@ impl Kind {
 fn price(request: &pb::SubmitOrderRequest, kind: Kind) -> Result<Option<Price>> {
     let price = optional("price", &request.price)?;
     match (kind.meets, price) {
-        (OrderType::Market, Some(_)) => Err(invalid("price", "a market order takes none")),
-        (OrderType::Limit | OrderType::LimitMaker, None) => Err(invalid("price", "a limit order needs one")),
+        (OrderType::Market, Some(_)) => Err(mismatch("price", "a market order takes none")),
+        (OrderType::Limit | OrderType::LimitMaker, None) => Err(mismatch("price", "a limit order needs one")),
         (OrderType::Market, None) | (OrderType::Limit | OrderType::LimitMaker, Some(_)) => Ok(price),
     }
 }
@@ -88,18 +88,18 @@ fn trigger(request: &pb::SubmitOrderRequest, kind: Kind) -> Result<Option<Trigge
     let stop: Option<Price> = optional("stop_price", &request.stop_price)?;
     let trail = trail(request)?;
     if trail.is_some() && kind.waits != Waits::Trail {
-        return Err(invalid("trail", "only trailing stops take one"));
+        return Err(mismatch("trail", "only trailing stops take one"));
     }
     if stop.is_some() && !matches!(kind.waits, Waits::Stop | Waits::TakeProfit) {
-        return Err(invalid("stop_price", "only stops and take-profits take one"));
+        return Err(mismatch("stop_price", "only stops and take-profits take one"));
     }
-    let stated = || stop.ok_or_else(|| invalid("stop_price", "this type waits for one"));
+    let stated = || stop.ok_or_else(|| mismatch("stop_price", "this type waits for one"));
     Ok(match kind.waits {
         Waits::No => None,
         Waits::Stop => Some(Trigger::Stop(stated()?)),
         Waits::TakeProfit => Some(Trigger::TakeProfit(stated()?)),
         Waits::Trail => {
-            let trail = trail.ok_or_else(|| invalid("trail", "a trailing stop needs one"))?;
+            let trail = trail.ok_or_else(|| mismatch("trail", "a trailing stop needs one"))?;
             Some(Trigger::Trailing(trail))
         }
     })
@@ -109,7 +109,7 @@ fn trail(request: &pb::SubmitOrderRequest) -> Result<Option<Trail>> {
     let amount = optional("trail", &request.trail)?.map(Trail::Amount);
     match (amount, request.trail_basis_points) {
         (amount, 0) => Ok(amount),
-        (Some(_), _) => Err(invalid("trail_basis_points", "the trail is given already")),
+        (Some(_), _) => Err(mismatch("trail_basis_points", "the trail is given already")),
         (None, points @ 1..=9_999) => Ok(Some(Trail::BasisPoints(points.unsigned_abs()))),
         (None, _) => Err(invalid("trail_basis_points", "must be within 1 to 9999")),
     }
@@ -129,20 +129,20 @@ fn lasting(request: &pb::SubmitOrderRequest, kind: Kind) -> Result<(TimeInForce,
     };
     let lasts = match (stated, expire_time) {
         (Gtd, Some(time)) => Lasts::Until(time),
-        (Gtd, None) => return Err(invalid("expire_time", "a GTD order needs one")),
-        (_, Some(_)) => return Err(invalid("expire_time", "only GTD orders take one")),
+        (Gtd, None) => return Err(mismatch("expire_time", "a GTD order needs one")),
+        (_, Some(_)) => return Err(mismatch("expire_time", "only GTD orders take one")),
         (Day, None) => Lasts::Day,
         (_, None) => Lasts::Unbounded,
     };
     let rests = kind.meets != OrderType::Market || kind.waits != Waits::No;
     let at_venue = match (kind.meets, stated) {
-        (_, Day | Gtd) if !rests => return Err(invalid("time_in_force", "a market order never rests")),
+        (_, Day | Gtd) if !rests => return Err(mismatch("time_in_force", "a market order never rests")),
         // What does not trade within the collar expires.
         (OrderType::Market, Unspecified | Day | Gtd) => TimeInForce::Ioc,
         (OrderType::Market, Gtc) if rests => TimeInForce::Ioc,
         (OrderType::LimitMaker, Gtc) if kind.waits != Waits::No || request.post_only => TimeInForce::Gtc,
         (OrderType::Market | OrderType::LimitMaker, stated) if !matches!(stated, Unspecified | Day | Gtd) => {
-            return Err(invalid("time_in_force", "this type has its own"));
+            return Err(mismatch("time_in_force", "this type has its own"));
         }
         (_, Unspecified | Day | Gtd) => TimeInForce::Gtc,
         (_, stated) => {
@@ -157,16 +157,13 @@ fn shown(submit: &Submit) -> Result<()> {
         return Ok(());
     };
     if submit.price.is_none() || submit.time_in_force != TimeInForce::Gtc {
-        return Err(invalid(
+        return Err(mismatch(
             "display_quantity",
             "only an order that rests shows a part of itself",
         ));
     }
-    if shown.is_zero() || shown >= submit.quantity {
-        return Err(invalid(
-            "display_quantity",
-            "must be more than nothing and less than the quantity",
-        ));
+    if shown >= submit.quantity {
+        return Err(mismatch("display_quantity", "must be less than the quantity"));
     }
     Ok(())
 }
@@ -179,7 +176,7 @@ pub(super) fn group(request: &pb::SubmitGroupRequest) -> Result<GroupSubmit> {
         GroupKind::Bracket => 3,
     };
     if request.orders.len() != expected {
-        return Err(invalid("orders", format!("{kind} takes {expected} orders")));
+        return Err(mismatch("orders", format!("{kind} takes {expected} orders")));
     }
     let mut orders: Vec<Submit> = Vec::new();
     for (index, order) in request.orders.iter().enumerate() {
@@ -190,15 +187,15 @@ pub(super) fn group(request: &pb::SubmitGroupRequest) -> Result<GroupSubmit> {
     }
     let ids: std::collections::BTreeSet<_> = orders.iter().map(|order| &order.client_order_id).collect();
     if ids.len() != orders.len() {
-        return Err(invalid("orders", "each order needs a client_order_id of its own"));
+        return Err(mismatch("orders", "each order needs a client_order_id of its own"));
     }
     if orders.iter().any(|order| order.symbol != orders[0].symbol) {
-        return Err(invalid("orders", "all orders trade one symbol"));
+        return Err(mismatch("orders", "all orders trade one symbol"));
     }
     match kind {
         GroupKind::Oco => {
             if orders[0].side != orders[1].side || orders[0].quantity != orders[1].quantity {
-                return Err(invalid("orders", "the legs are of one side and quantity"));
+                return Err(mismatch("orders", "the legs are of one side and quantity"));
             }
             match protects(&orders[0]) {
                 true => pair(&orders[1], &orders[0])?,
@@ -209,7 +206,7 @@ pub(super) fn group(request: &pb::SubmitGroupRequest) -> Result<GroupSubmit> {
         GroupKind::Bracket => {
             let away = orders[0].side.opposite();
             if orders[1].side != away || orders[2].side != away {
-                return Err(invalid("orders", "the exits are of the side across from the entry"));
+                return Err(mismatch("orders", "the exits are of the side across from the entry"));
             }
             pair(&orders[1], &orders[2])?;
         }
@@ -224,11 +221,11 @@ fn member(group: &pb::SubmitGroupRequest, order: &pb::SubmitOrderRequest, entry:
         order.account_id.clone_from(&group.account_id);
     }
     if order.account_id != group.account_id {
-        return Err(invalid("account_id", "all orders are of the group's account"));
+        return Err(mismatch("account_id", "all orders are of the group's account"));
     }
     if let Some(entry) = entry {
         if !order.quantity.is_empty() {
-            return Err(invalid("quantity", "a child trades what its entry has filled"));
+            return Err(mismatch("quantity", "a child trades what its entry has filled"));
         }
         order.quantity = entry.quantity.to_string();
     }
@@ -245,13 +242,13 @@ fn pair(profit: &Submit, loss: &Submit) -> Result<()> {
     let rests = profit.wishes.trigger.is_none() && profit.price.is_some() && profit.time_in_force == TimeInForce::Gtc;
     let waits = matches!(profit.wishes.trigger, Some(Trigger::TakeProfit(_)));
     if !(rests || waits) {
-        return Err(invalid(
+        return Err(mismatch(
             "orders",
             "one exit is a limit order that rests, or a take-profit",
         ));
     }
     if !protects(loss) {
-        return Err(invalid("orders", "one exit is a stop or a trailing stop"));
+        return Err(mismatch("orders", "one exit is a stop or a trailing stop"));
     }
     let target = profit
         .wishes
@@ -268,7 +265,7 @@ fn pair(profit: &Submit, loss: &Submit) -> Result<()> {
     };
     match is_beyond {
         true => Ok(()),
-        false => Err(invalid(
+        false => Err(mismatch(
             "orders",
             "the profit is taken on the stop's side of the market",
         )),
@@ -277,8 +274,8 @@ fn pair(profit: &Submit, loss: &Submit) -> Result<()> {
 
 fn of_member(index: usize, error: &Error) -> Error {
     let field = error.context().get("field").cloned().unwrap_or_default();
-    Error::invalid("INVALID_FIELD", format!("orders[{index}].{}", error.message()))
-        .with("field", format!("orders[{index}].{field}"))
+    let message = format!("orders[{index}].{}", error.message());
+    Error::new(error.kind(), error.reason().to_owned(), message).with("field", format!("orders[{index}].{field}"))
 }
 
 /// An order in place of another.
@@ -291,15 +288,8 @@ pub(super) fn replace(request: &pb::ReplaceOrderRequest) -> Result<Replace> {
         price: optional("price", &request.price)?,
         stop_price: optional("stop_price", &request.stop_price)?,
     };
-    if replace
-        .quantity
-        .as_ref()
-        .is_some_and(|quantity: &Quantity| quantity.is_zero())
-    {
-        return Err(invalid("quantity", "must be greater than zero"));
-    }
     if replace.quantity.is_none() && replace.price.is_none() && replace.stop_price.is_none() {
-        return Err(invalid(
+        return Err(mismatch(
             "quantity",
             "nothing is to be another: state quantity, price or stop_price",
         ));

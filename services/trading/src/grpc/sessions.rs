@@ -20,7 +20,7 @@ pub(super) async fn open(rpcs: &Rpcs, request: pb::OpenSessionRequest) -> Result
     let opened = SessionOpened {
         account,
         session: fields::session_id(&request.session_id)?,
-        grace_micros: fields::grace_micros(request.grace_ms)?,
+        grace_micros: fields::grace_micros(request.grace_ms),
         covers: fields::order_match(&request.symbol, &request.strategy)?,
     };
     let held = rpcs.open()?.sessions.hold(shard, opened).await?;

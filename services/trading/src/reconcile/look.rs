@@ -5,6 +5,7 @@
 //! | lists an order of ours | know it the same | nothing |
 //! | lists it otherwise, or not | think it live | the venue is asked for it, its trades included |
 //! | lists it | think it over | it is asked for, and cancelled there once that is confirmed (`ORDER_STILL_OPEN`) |
+//! | lists it | have forgotten it | it is reserved and listed like one that is not ours (`ORDER_FORGOTTEN`) |
 //! | lists an id of ours beyond the journal's end | | decisions were lost: new orders are halted (`DECISIONS_LOST`) |
 //! | lists an id that is not ours | | it is reserved and listed (`EXTERNAL_ORDER`), and nothing else is done to it |
 //! | holds something else | | trades are asked for; what stays the same over three looks is adopted (`BALANCE_ADJUSTED`) |
@@ -20,7 +21,7 @@ use domain::{AccountId, Asset, Symbol};
 use mesh::Result;
 use mesh::time::Clock;
 use parking_lot::RwLock;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Orders that are over and asked for because a holding differs.
@@ -123,17 +124,25 @@ impl Look<'_> {
             Ok(Reply::Sequence(last)) => last,
             other => return Err(unanswered(other)),
         };
+        let live: BTreeSet<u64> = view.live.iter().map(|entry| entry.accepted).collect();
+        let mut ours = Vec::new();
         let mut foreign = Vec::new();
         for open in &listing.orders {
-            match self.home.ids.sequence_of(&open.order.venue_id) {
-                None => foreign.push(listed(open)),
+            let accepted = self.home.ids.sequence_of(&open.order.venue_id);
+            match accepted {
                 Some(accepted) if accepted > last => {
                     self.home
                         .shard
                         .tell(Command::DecisionsLost(open.order.venue_id.clone()))
                         .await;
+                    continue;
                 }
-                Some(accepted) => self.adopt(accepted, &open.order).await,
+                Some(accepted) => ours.push((accepted, &open.order)),
+                None => {}
+            }
+            // The shard knows whether one that is not live was forgotten.
+            if accepted.is_none_or(|accepted| !live.contains(&accepted)) {
+                foreign.push(listed(open, accepted));
             }
         }
         let symbols = match &listing.asked {
@@ -147,6 +156,9 @@ impl Look<'_> {
                 orders: foreign,
             };
             self.urgent(Command::External(external)).await?;
+        }
+        for (accepted, order) in ours {
+            self.adopt(accepted, order).await;
         }
         let by_id: BTreeMap<&str, &VenueOrder> = listing
             .orders
@@ -206,8 +218,9 @@ impl Look<'_> {
     }
 }
 
-fn listed(open: &OpenOrder) -> ListedOrder {
+fn listed(open: &OpenOrder, accepted: Option<u64>) -> ListedOrder {
     ListedOrder {
+        accepted,
         venue_order: open.order.state.venue_order.clone(),
         client_id: open.order.venue_id.clone(),
         terms: open.terms.clone(),

@@ -8,7 +8,7 @@ use domain::{
 };
 use mesh::time::Clock;
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use tokio::sync::{Notify, mpsc};
 
 /// What becomes of the next request to place or cancel.
@@ -319,6 +319,10 @@ impl Venue for FakeVenue {
 
     async fn synchronise(&self) -> Result<(), VenueError> {
         Ok(())
+    }
+
+    fn icebergs(&self) -> BTreeSet<Symbol> {
+        BTreeSet::from([Symbol::parse("BTCUSDT").expect("it is a symbol")])
     }
 
     async fn place(&self, placement: &Placement) -> Result<VenueState, VenueError> {

@@ -1,6 +1,7 @@
 //! What the gate refuses, and that refusals change nothing.
 
 use super::*;
+use domain::StrategyId;
 
 #[test]
 fn refusals_of_one_order() {
@@ -216,9 +217,19 @@ fn halts_stop_orders_and_let_cancels_pass() {
         (HaltScope::Account, "one"),
         (HaltScope::Symbol, "BTCUSDT"),
         (HaltScope::Venue, "fake"),
+        (HaltScope::Strategy, "mean"),
     ] {
         let mut desk = Desk::new();
-        let order = desk.accepted(Side::Buy, "1", "100");
+        let place = |desk: &mut Desk, side| {
+            let submit = Submit {
+                strategy: Some(StrategyId::parse("mean").unwrap()),
+                ..desk.order(side, "1", "100")
+            };
+            desk.tell(Command::Submit(submit))
+        };
+        let Answer::Accepted(order) = place(&mut desk, Side::Buy) else {
+            panic!()
+        };
         let halt = SetHalt {
             scope,
             target: target.into(),
@@ -235,7 +246,7 @@ fn halts_stop_orders_and_let_cancels_pass() {
             ..halt
         }));
         assert_eq!(again, Answer::Halt(first), "a halt repeats safely");
-        assert_eq!(reason(&desk.limit(Side::Sell, "1", "100")), "TRADING_HALTED");
+        assert_eq!(reason(&place(&mut desk, Side::Sell)), "TRADING_HALTED");
         let order_id = desk.decider.state.order(order).unwrap().order.terms().order_id.clone();
         let cancel = Cancel {
             account: account("one"),
@@ -252,17 +263,18 @@ fn halts_stop_orders_and_let_cancels_pass() {
         assert_eq!(desk.tell(Command::Resume(lift.clone())), Answer::Done);
         assert_eq!(desk.tell(Command::Resume(lift)), Answer::Done);
         assert_eq!(desk.decider.state.halts().count(), 0);
-        desk.accepted(Side::Sell, "1", "100");
+        assert!(matches!(place(&mut desk, Side::Sell), Answer::Accepted(_)));
     }
     let mut desk = Desk::new();
-    let halt = SetHalt {
-        scope: HaltScope::Symbol,
-        target: "ETHUSDT".into(),
-        reason: "drill".into(),
-        subject: "ada".into(),
-        cancel_orders: false,
-    };
-    desk.tell(Command::Halt(halt));
+    for (scope, target) in [(HaltScope::Symbol, "ETHUSDT"), (HaltScope::Strategy, "mean")] {
+        desk.tell(Command::Halt(SetHalt {
+            scope,
+            target: target.into(),
+            reason: "drill".into(),
+            subject: "ada".into(),
+            cancel_orders: false,
+        }));
+    }
     desk.accepted(Side::Buy, "1", "100");
 }
 

@@ -268,3 +268,116 @@ fn a_wish_to_cancel_outlives_an_unknown_outcome() {
     assert_eq!((entry.order.status(), entry.cancels), (OrderStatus::PendingCancel, 2));
     assert_eq!(desk.replayed(), desk.decider.state);
 }
+
+/// What is known of a buy of 10 at 100 (0.1 % fee), live and after a replay: its status, what has traded of it, USDT set
+/// aside, USDT and BTC held.
+fn stands(desk: &Desk, order: u64, status: OrderStatus, filled: &str, [reserved, usdt, btc]: [&str; 3]) {
+    for (how, state) in [("live", &desk.decider.state), ("replayed", &desk.replayed())] {
+        let entry = state.order(order).unwrap();
+        assert_eq!(
+            (entry.order.status(), entry.order.filled()),
+            (status, quantity(filled)),
+            "{how}"
+        );
+        let account = state.account(&account("one")).unwrap();
+        let asset = |name: &str| Asset::parse(name).unwrap();
+        let set_aside = account.reserved.get(&asset("USDT")).copied().unwrap_or_default();
+        assert_eq!((set_aside, entry.reserved), (money(reserved), money(reserved)), "{how}");
+        let held = (account.balance(&asset("USDT")), account.balance(&asset("BTC")));
+        assert_eq!(held, (money(usdt), money(btc)), "{how}");
+    }
+    assert_eq!(desk.replayed(), desk.decider.state);
+}
+
+fn cancel(desk: &mut Desk, order: u64) {
+    let all = CancelAll {
+        account: account("one"),
+        which: OrderMatch::default(),
+        request_id: String::new(),
+    };
+    assert_eq!(desk.tell(Command::CancelAll(all)), Answer::Orders(vec![order]));
+}
+
+fn rests(desk: &mut Desk) -> u64 {
+    let order = desk.accepted(Side::Buy, "10", "100");
+    desk.news(order, News::State(state_of(Live, "0", &[])));
+    stands(desk, order, OrderStatus::Open, "0", ["1001", "10000", "10"]);
+    order
+}
+
+#[test]
+fn a_late_fill_after_a_cancel() {
+    let mut desk = Desk::new();
+    let order = rests(&mut desk);
+    cancel(&mut desk, order);
+    desk.news(order, News::State(state_of(Cancelled, "0", &[])));
+    stands(&desk, order, OrderStatus::Cancelled, "0", ["0", "10000", "10"]);
+    let late = || News::State(state_of(Cancelled, "4", &[(1, "100", "4")]));
+    for _ in 0..2 {
+        assert_eq!(desk.news(order, late()), Answer::Done);
+        stands(&desk, order, OrderStatus::Cancelled, "4", ["0", "9599.99", "14"]);
+    }
+    // All of it was filled before the cancel: it never was cancelled.
+    let all = News::State(state_of(Filled, "10", &[(2, "99", "6")]));
+    assert_eq!(desk.news(order, all), Answer::Done);
+    stands(&desk, order, OrderStatus::Filled, "10", ["0", "9005.98", "20"]);
+}
+
+#[test]
+fn a_cancel_that_crosses_a_fill() {
+    let mut desk = Desk::new();
+    let order = rests(&mut desk);
+    cancel(&mut desk, order);
+    stands(&desk, order, OrderStatus::PendingCancel, "0", ["1001", "10000", "10"]);
+    // A part was filled while the cancel was under way; then the cancel wins.
+    desk.news(order, News::State(state_of(Live, "4", &[(1, "100", "4")])));
+    stands(
+        &desk,
+        order,
+        OrderStatus::PendingCancel,
+        "4",
+        ["600.6", "9599.99", "14"],
+    );
+    desk.news(order, News::State(state_of(Cancelled, "4", &[])));
+    stands(&desk, order, OrderStatus::Cancelled, "4", ["0", "9599.99", "14"]);
+
+    // The fill wins: the venue refuses the cancel, is asked, and tells of the fill.
+    let mut desk = Desk::new();
+    let order = rests(&mut desk);
+    cancel(&mut desk, order);
+    assert_eq!(desk.news(order, News::CancelUnsure), Answer::Ask(order));
+    stands(&desk, order, OrderStatus::PendingCancel, "0", ["1001", "10000", "10"]);
+    desk.news(order, News::Found(state_of(Filled, "10", &[(1, "100", "10")])));
+    stands(&desk, order, OrderStatus::Filled, "10", ["0", "8999.99", "20"]);
+    let told_again = News::State(state_of(Filled, "10", &[(1, "100", "10")]));
+    assert_eq!(desk.news(order, told_again), Answer::Done);
+    stands(&desk, order, OrderStatus::Filled, "10", ["0", "8999.99", "20"]);
+}
+
+#[test]
+fn a_partial_fill_before_the_ack() {
+    let mut desk = Desk::new();
+    let order = desk.accepted(Side::Buy, "10", "100");
+    stands(&desk, order, OrderStatus::PendingNew, "0", ["1001", "10000", "10"]);
+    desk.news(order, News::State(state_of(Live, "4", &[(1, "100", "4")])));
+    let filled = ["600.6", "9599.99", "14"];
+    stands(&desk, order, OrderStatus::PartiallyFilled, "4", filled);
+    // The acknowledgement knows nothing of the fill yet, and takes nothing back.
+    assert_eq!(desk.news(order, News::State(state_of(Live, "0", &[]))), Answer::Done);
+    stands(&desk, order, OrderStatus::PartiallyFilled, "4", filled);
+}
+
+#[test]
+fn an_ack_after_a_timeout() {
+    let mut desk = Desk::new();
+    let order = desk.accepted(Side::Buy, "10", "100");
+    assert_eq!(desk.news(order, News::Unknown), Answer::Ask(order));
+    stands(&desk, order, OrderStatus::Unknown, "0", ["1001", "10000", "10"]);
+    assert_eq!(desk.news(order, News::State(state_of(Live, "0", &[]))), Answer::Done);
+    stands(&desk, order, OrderStatus::Open, "0", ["1001", "10000", "10"]);
+    // What was asked meanwhile is answered late: nothing new.
+    assert_eq!(desk.news(order, News::Found(state_of(Live, "0", &[]))), Answer::Done);
+    stands(&desk, order, OrderStatus::Open, "0", ["1001", "10000", "10"]);
+    desk.news(order, News::State(state_of(Filled, "10", &[(1, "100", "10")])));
+    stands(&desk, order, OrderStatus::Filled, "10", ["0", "8999.99", "20"]);
+}

@@ -196,16 +196,8 @@ fn what_makes_no_sense_is_refused_at_the_gate() {
             "{side} {at} {wishes:?}"
         );
     }
-    let mut desk = Desk::with(
-        Limits {
-            icebergs: true,
-            ..limits()
-        },
-        Kept {
-            closed_orders: 9,
-            refusals: 9,
-        },
-    );
+    let mut desk = Desk::new();
+    desk.market.icebergs.insert(Symbol::parse("BTCUSDT").unwrap());
     assert_eq!(
         reason(&desk.wish(Side::Buy, "1", "100", shown("0.0001"))),
         "QUANTITY_TOO_SMALL"
@@ -409,16 +401,16 @@ fn orders_end_at_their_time() {
     let mut desk = Desk::new();
     let wishes = Wishes {
         trigger: Some(stop("95")),
-        ..until(START + 10)
+        ..until(START + 10_000)
     };
     let Answer::Accepted(held) = desk.wish(Side::Sell, "1", "", wishes) else {
         panic!()
     };
-    let Answer::Accepted(open) = desk.wish(Side::Sell, "2", "101", until(START + 20)) else {
+    let Answer::Accepted(open) = desk.wish(Side::Sell, "2", "101", until(START + 20_000)) else {
         panic!()
     };
     desk.news(open, News::State(state_of(Live, "0", &[])));
-    desk.pass(9);
+    desk.pass(9_999);
     assert_eq!(
         (desk.status(held), desk.status(open)),
         (OrderStatus::PendingTrigger, OrderStatus::Open)
@@ -427,10 +419,10 @@ fn orders_end_at_their_time() {
     desk.now += 1;
     desk.mark("95");
     assert_eq!((desk.status(held), desk.placements(held)), (OrderStatus::Expired, 0));
-    desk.pass(10);
+    desk.pass(10_000);
     assert_eq!(desk.status(open), OrderStatus::PendingCancel);
     let cancels = desk.entry(open).cancels;
-    desk.pass(1);
+    desk.pass(1_000);
     assert_eq!(desk.entry(open).cancels, cancels, "a cancel is asked for once");
     desk.news(open, News::State(state_of(Cancelled, "1", &[(1, "101", "1")])));
     let entry = desk.entry(open);
@@ -464,6 +456,50 @@ fn orders_end_at_their_time() {
     assert_eq!(desk.status(order), OrderStatus::PendingNew);
     desk.pass(1);
     assert_eq!(desk.status(order), OrderStatus::PendingCancel);
+}
+
+#[test]
+fn orders_end_by_the_venues_time_whatever_our_clock_shows() {
+    const HOUR: i64 = 3_600_000_000;
+    const DAY: i64 = 24 * HOUR;
+    // Our clock is set, and the venue's goes on.
+    let jump = |desk: &mut Desk, by: i64| {
+        desk.now += by;
+        desk.venue_ahead -= by;
+    };
+    for by in [HOUR, -HOUR] {
+        let mut desk = Desk::new();
+        let Answer::Accepted(order) = desk.wish(Side::Sell, "1", "101", until(START + 1_000_000)) else {
+            panic!()
+        };
+        desk.news(order, News::State(state_of(Live, "0", &[])));
+        jump(&mut desk, by);
+        desk.pass(999_000);
+        assert_eq!(desk.status(order), OrderStatus::Open, "{by}");
+        desk.pass(1_000);
+        assert_eq!(desk.status(order), OrderStatus::PendingCancel, "{by}");
+        // What is new is judged by the venue's time, too.
+        let past = desk.wish(Side::Sell, "1", "102", until(START + 1_000_000));
+        assert_eq!(reason(&past), "EXPIRE_TIME_PAST", "{by}");
+        assert!(matches!(
+            desk.wish(Side::Sell, "1", "103", until(START + 1_001_000)),
+            Answer::Accepted(_)
+        ));
+        assert_eq!(desk.replayed(), desk.decider.state);
+    }
+    // The day is the venue's.
+    let mut desk = Desk::new();
+    jump(&mut desk, -DAY);
+    let day = Wishes {
+        lasts: Lasts::Day,
+        ..Wishes::default()
+    };
+    desk.pass(0);
+    let Answer::Accepted(order) = desk.wish(Side::Sell, "1", "101", day) else {
+        panic!()
+    };
+    let end = desk.entry(order).order.terms().conditions.expiry.unwrap().time();
+    assert_eq!(end, Timestamp::from_micros(START / DAY * DAY + DAY));
 }
 
 #[test]

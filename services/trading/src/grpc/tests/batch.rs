@@ -59,7 +59,7 @@ async fn entries_are_decided_by_themselves_and_in_order() {
     let batch = orders(vec![
         entry("a"),
         pb::SubmitOrderRequest {
-            side: 0,
+            price: String::new(),
             ..entry("none")
         },
         stranger,
@@ -76,8 +76,8 @@ async fn entries_are_decided_by_themselves_and_in_order() {
         .into_inner();
     let expected = [
         "a",
-        "INVALID_FIELD",
-        "INVALID_FIELD",
+        "FIELD_COMBINATION",
+        "FIELD_COMBINATION",
         "QUANTITY_TOO_LARGE",
         "b",
         "a",
@@ -89,7 +89,7 @@ async fn entries_are_decided_by_themselves_and_in_order() {
     };
     assert_eq!(
         (refusal.code, refusal.context["field"].as_str()),
-        (tonic::Code::InvalidArgument as i32, "account_id")
+        (tonic::Code::FailedPrecondition as i32, "account_id")
     );
     let Some(Outcome::Order(order)) = answer.results[0].outcome.clone() else {
         panic!()
@@ -112,7 +112,10 @@ async fn entries_are_decided_by_themselves_and_in_order() {
         account_id: "paper-1".into(),
         cancels: vec![
             cancel(&order.order_id),
-            cancel("no id!"),
+            pb::CancelOrderRequest {
+                account_id: "paper-2".into(),
+                ..cancel(&order.order_id)
+            },
             cancel("0-zzz"),
             cancel(&order.order_id),
         ],
@@ -125,7 +128,7 @@ async fn entries_are_decided_by_themselves_and_in_order() {
         .into_inner();
     assert_eq!(
         outcomes(&answer.results),
-        ["a", "INVALID_FIELD", "ORDER_NOT_FOUND", "a"]
+        ["a", "FIELD_COMBINATION", "ORDER_NOT_FOUND", "a"]
     );
     bench.until(&order.order_id, OrderStatus::Cancelled).await;
     bench.stop().await;
@@ -135,6 +138,10 @@ async fn entries_are_decided_by_themselves_and_in_order() {
 async fn batches_are_bounded_granted_and_may_hold_nothing_good() {
     let folder = tempfile::tempdir().unwrap();
     let bench = start(folder.path(), None).await;
+    let cancel = pb::CancelOrderRequest {
+        order_id: "0-zzz".into(),
+        ..Default::default()
+    };
     for count in [0, 101] {
         let batch = orders((0..count).map(|number| entry(&format!("n-{number}"))).collect());
         assert_eq!(
@@ -143,7 +150,7 @@ async fn batches_are_bounded_granted_and_may_hold_nothing_good() {
         );
         let batch = pb::CancelOrdersRequest {
             account_id: "paper-1".into(),
-            cancels: vec![pb::CancelOrderRequest::default(); count],
+            cancels: vec![cancel.clone(); count],
         };
         assert_eq!(
             reason(bench.client().cancel_orders(bench.ask(batch)).await),
@@ -151,8 +158,34 @@ async fn batches_are_bounded_granted_and_may_hold_nothing_good() {
         );
     }
     let before = last_sequences(&bench).await;
-    let bad = pb::SubmitOrderRequest {
+    // An entry that does not fit the proto refuses the call, and nothing of it is decided.
+    let formless = pb::SubmitOrderRequest {
         side: 0,
+        ..entry("formless")
+    };
+    let batch = orders(vec![entry("good"), formless]);
+    assert_eq!(
+        reason(bench.client().submit_orders(bench.ask(batch)).await),
+        invalid("orders[1].side")
+    );
+    let batch = pb::CancelOrdersRequest {
+        account_id: "paper-1".into(),
+        cancels: vec![
+            cancel.clone(),
+            cancel.clone(),
+            pb::CancelOrderRequest {
+                order_id: "no id!".into(),
+                ..Default::default()
+            },
+        ],
+    };
+    assert_eq!(
+        reason(bench.client().cancel_orders(bench.ask(batch)).await),
+        invalid("cancels[2].order_id")
+    );
+    // Of entries that fit each is answered, even if none can be decided.
+    let bad = pb::SubmitOrderRequest {
+        price: String::new(),
         ..entry("bad")
     };
     let answer = bench
@@ -161,10 +194,13 @@ async fn batches_are_bounded_granted_and_may_hold_nothing_good() {
         .await
         .unwrap()
         .into_inner();
-    assert_eq!(outcomes(&answer.results), ["INVALID_FIELD"; 2]);
+    assert_eq!(outcomes(&answer.results), ["FIELD_COMBINATION"; 2]);
     let batch = pb::CancelOrdersRequest {
         account_id: "paper-1".into(),
-        cancels: vec![pb::CancelOrderRequest::default()],
+        cancels: vec![pb::CancelOrderRequest {
+            account_id: "paper-2".into(),
+            ..cancel
+        }],
     };
     let answer = bench
         .client()
@@ -172,7 +208,7 @@ async fn batches_are_bounded_granted_and_may_hold_nothing_good() {
         .await
         .unwrap()
         .into_inner();
-    assert_eq!(outcomes(&answer.results), ["INVALID_FIELD"]);
+    assert_eq!(outcomes(&answer.results), ["FIELD_COMBINATION"]);
     assert_eq!(last_sequences(&bench).await, before, "nothing was journalled");
     let ungranted = bench.ask_as(orders(vec![entry("x")]), &["trader"], &["paper-2"]);
     assert_eq!(

@@ -49,7 +49,7 @@ fn kill(scope: pb::HaltScope, target: &str) -> pb::HaltTradingRequest {
 
 #[tokio::test]
 async fn a_kill_before_replay_cancels_at_the_venue_and_is_journalled_after() {
-    use pb::HaltScope::{Account, Global, Symbol, Venue};
+    use pb::HaltScope::{Account, Global, Strategy, Symbol, Venue};
     let folder = tempfile::tempdir().unwrap();
     let bench = start(folder.path(), None).await;
     let order = bench.place("a", "1", "99").await;
@@ -69,7 +69,12 @@ async fn a_kill_before_replay_cancels_at_the_venue_and_is_journalled_after() {
     assert_eq!(early, [(); 3].map(|()| plain(Kind::Unavailable, "REPLAYING")));
     let unknown = bench.client().halt_trading(bench.ask(kill(Account, "nobody"))).await;
     assert_eq!(reason(unknown), plain(Kind::NotFound, "ACCOUNT_NOT_FOUND"));
-    for (scope, target) in [(Account, "paper-2"), (Symbol, "ETHUSDT"), (Venue, "elsewhere")] {
+    for (scope, target) in [
+        (Account, "paper-2"),
+        (Symbol, "ETHUSDT"),
+        (Venue, "elsewhere"),
+        (Strategy, "other"),
+    ] {
         let set = bench
             .client()
             .halt_trading(bench.ask(kill(scope, target)))
@@ -112,8 +117,38 @@ async fn a_kill_before_replay_cancels_at_the_venue_and_is_journalled_after() {
         .unwrap()
         .into_inner()
         .halts;
-    assert_eq!(halts.len(), 4, "journalled: {halts:?}");
+    assert_eq!(halts.len(), 5, "journalled: {halts:?}");
     assert!(halts.iter().all(|halt| halt.cancel_orders && halt.subject == "ada"));
+    bench.stop().await;
+}
+
+/// The venue does not know which strategy an order is of: it is cancelled once the journals say so.
+#[tokio::test]
+async fn a_kill_of_a_strategy_before_replay_cancels_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = start(folder.path(), None).await;
+    let mut orders = Vec::new();
+    for strategy in ["mean", "trend"] {
+        let order = pb::SubmitOrderRequest {
+            strategy: strategy.into(),
+            ..submit(strategy, "1", "99")
+        };
+        let order = bench.client().submit_order(bench.ask(order)).await.unwrap();
+        let order = order.into_inner().order.unwrap();
+        orders.push(bench.until(&order.order_id, OrderStatus::Open).await);
+    }
+    let venue = bench.stop().await;
+
+    let (bench, go) = waiting(folder.path(), venue).await;
+    let halt = kill(pb::HaltScope::Strategy, "mean");
+    let set = bench.client().halt_trading(bench.ask(halt)).await.unwrap().into_inner();
+    assert_eq!(set.cancelling, 0);
+    let cancelled = bench.venue.cancelled();
+    assert!(orders.iter().all(|order| !cancelled.contains(&order.venue_order_id)));
+    go.send(()).unwrap();
+    bench.readiness.ready().await;
+    bench.until(&orders[0].order_id, OrderStatus::Cancelled).await;
+    assert!(!bench.venue.cancelled().contains(&orders[1].venue_order_id));
     bench.stop().await;
 }
 

@@ -1,6 +1,6 @@
 //! Halts: which shards they concern, and that they survive a restart.
 
-use super::refusals::{invalid, plain, reason};
+use super::refusals::{invalid, mismatch, plain, reason};
 use super::*;
 use mesh::error::Kind;
 
@@ -16,19 +16,19 @@ async fn halts_concern_their_shards_and_survive_a_restart() {
         cancel_orders: false,
     };
     use pb::HaltScope::{Account, Global, Strategy, Symbol, Unspecified, Venue};
-    for (request, field) in [
-        (halt(Unspecified, "", "drill"), "scope"),
-        (halt(Global, "x", "drill"), "target"),
-        (halt(Global, "", ""), "reason"),
-        (halt(Account, "", "drill"), "target"),
-        (halt(Symbol, "btc", "drill"), "target"),
-        (halt(Venue, "No Venue", "drill"), "target"),
-        (halt(Strategy, "", "drill"), "target"),
+    for (request, expected) in [
+        (halt(Unspecified, "", "drill"), invalid("scope")),
+        (halt(Global, "", ""), invalid("reason")),
+        (halt(Global, "", "two\nlines"), invalid("reason")),
+        (halt(Global, "", &"x".repeat(257)), invalid("reason")),
+        (halt(Account, &"x".repeat(65), "drill"), invalid("target")),
+        (halt(Global, "x", "drill"), mismatch("target")),
+        (halt(Account, "", "drill"), mismatch("target")),
+        (halt(Symbol, "btc", "drill"), mismatch("target")),
+        (halt(Venue, "No Venue", "drill"), mismatch("target")),
+        (halt(Strategy, "", "drill"), mismatch("target")),
     ] {
-        assert_eq!(
-            reason(bench.client().halt_trading(bench.ask(request)).await),
-            invalid(field)
-        );
+        assert_eq!(reason(bench.client().halt_trading(bench.ask(request)).await), expected);
     }
     let unknown = halt(Account, "nobody", "drill");
     assert_eq!(
@@ -40,6 +40,7 @@ async fn halts_concern_their_shards_and_survive_a_restart() {
         halt(Account, "paper-2", "drill"),
         halt(Symbol, "BTCUSDT", "drill"),
         halt(Venue, "fake", "drill"),
+        halt(Strategy, "mean", "drill"),
     ] {
         let set = bench
             .client()
@@ -65,22 +66,39 @@ async fn halts_concern_their_shards_and_survive_a_restart() {
     let halts: Vec<_> = halts.iter().map(|halt| (halt.scope(), halt.target.as_str())).collect();
     assert_eq!(
         halts,
-        [(Global, ""), (Account, "paper-2"), (Symbol, "BTCUSDT"), (Venue, "fake")]
+        [
+            (Global, ""),
+            (Account, "paper-2"),
+            (Symbol, "BTCUSDT"),
+            (Venue, "fake"),
+            (Strategy, "mean")
+        ]
     );
     assert_eq!(
         reason(bench.client().submit_order(bench.ask(submit("h", "1", "99"))).await),
         plain(Kind::Refused, "TRADING_HALTED")
     );
-    for (scope, target) in [(Global, ""), (Symbol, "BTCUSDT"), (Venue, "fake")] {
+    let resume = async |scope: pb::HaltScope, target: &str| {
         let resume = pb::ResumeTradingRequest {
             scope: scope as i32,
             target: target.into(),
             request_id: String::new(),
         };
         bench.client().resume_trading(bench.ask(resume)).await.unwrap();
+    };
+    for (scope, target) in [(Global, ""), (Symbol, "BTCUSDT"), (Venue, "fake")] {
+        resume(scope, target).await;
     }
     bench.quoted().await;
     bench.place("free", "1", "99").await;
+    let labelled = |id: &str| pb::SubmitOrderRequest {
+        strategy: "mean".into(),
+        ..submit(id, "1", "98")
+    };
+    let refused = bench.client().submit_order(bench.ask(labelled("still"))).await;
+    assert_eq!(reason(refused), plain(Kind::Refused, "TRADING_HALTED"));
+    resume(Strategy, "mean").await;
+    bench.client().submit_order(bench.ask(labelled("again"))).await.unwrap();
     bench.stop().await;
 }
 

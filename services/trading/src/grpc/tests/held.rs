@@ -1,6 +1,6 @@
 //! Held orders through the whole service: the ticker, the sender, and a restart.
 
-use super::refusals::{invalid, plain, reason};
+use super::refusals::{invalid, mismatch, plain, reason};
 use super::*;
 use mesh::error::Kind;
 
@@ -40,7 +40,8 @@ async fn a_stop_goes_once_whatever_restarts() {
     let near = bench.submitted(stop("near", "95")).await;
     assert_eq!(near.status(), OrderStatus::PendingTrigger);
     assert_eq!((near.r#type(), near.stop_price.as_str()), (pb::OrderType::Stop, "95"));
-    assert_eq!(near.emulated().collect::<Vec<_>>(), [pb::Emulation::Trigger]);
+    let emulated = [pb::Emulation::Trigger, pb::Emulation::Collar];
+    assert_eq!(near.emulated().collect::<Vec<_>>(), emulated);
     let far = bench.submitted(stop("far", "90")).await;
     bench.move_to("95");
     let gone = bench.until(&near.order_id, OrderStatus::Open).await;
@@ -76,6 +77,22 @@ async fn a_trigger_whose_sending_was_lost_goes_again_after_a_restart() {
     let bench = start(folder.path(), Some(venue)).await;
     let open = bench.until(&order.order_id, OrderStatus::Open).await;
     assert_eq!(bench.placements(&open.venue_order_id), 1);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn an_iceberg_goes_where_the_venue_allows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = start(folder.path(), None).await;
+    let iceberg = |id: &str| pb::SubmitOrderRequest {
+        display_quantity: "0.25".into(),
+        ..submit(id, "1", "99")
+    };
+    let order = bench.submitted(iceberg("shown")).await;
+    let open = bench.until(&order.order_id, OrderStatus::Open).await;
+    assert_eq!(open.display_quantity, "0.25");
+    let placed = bench.venue.placed().pop().unwrap();
+    assert_eq!(placed.display_quantity, Some("0.25".parse().unwrap()));
     bench.stop().await;
 }
 
@@ -166,7 +183,7 @@ async fn a_bracket_and_a_replacement_run_through() {
     };
     assert_eq!(
         reason(bench.client().replace_order(bench.ask(nothing)).await),
-        invalid("quantity")
+        mismatch("quantity")
     );
     let none = pb::ReplaceOrderRequest {
         quantity: "0".into(),

@@ -16,7 +16,7 @@ fn busy() -> Config {
     }
 }
 
-async fn alerts(bench: &Bench) -> Vec<pb::Alert> {
+pub(super) async fn alerts(bench: &Bench) -> Vec<pb::Alert> {
     let list = pb::ListAlertsRequest::default();
     bench
         .client()
@@ -166,12 +166,20 @@ async fn holdings_that_stay_different_are_adopted_and_a_failed_look_is_no_news()
     bench.venue.fail_looks(50);
     let before = bench.venue.looks().len();
     eventually(async || (bench.venue.looks().len() > before + 50).then_some(())).await;
-    assert!(alerts(&bench).await.is_empty());
+    let told = alerts(&bench).await;
+    assert!(told.iter().any(|alert| alert.account_id == "paper-1"), "{told:?}");
+    let is_silence = |alert: &pb::Alert| alert.reason == "VENUE_NOT_REACHED";
+    assert!(told.iter().all(is_silence), "{told:?}");
+    let findings = async || {
+        let mut found = alerts(&bench).await;
+        found.retain(|alert| !is_silence(alert));
+        found
+    };
     bench.venue.hold("paper-1", "BTC", "-3");
     bench.venue.hold("paper-1", "DUST", "7");
     let adjusted = eventually(async || {
-        let alerts = alerts(&bench).await;
-        (alerts.len() >= 2).then_some(alerts)
+        let found = findings().await;
+        (found.len() >= 2).then_some(found)
     })
     .await;
     assert!(
@@ -195,7 +203,7 @@ async fn holdings_that_stay_different_are_adopted_and_a_failed_look_is_no_news()
         .until_order(&order.order_id, |order| order.filled_quantity == "0.5")
         .await;
     bench.venue.mute(false);
-    assert_eq!(alerts(&bench).await.len(), 2);
+    assert_eq!(findings().await.len(), 2);
     bench.stop().await;
 }
 
@@ -217,6 +225,46 @@ async fn what_ended_or_lived_on_unheard_is_resolved() {
     assert!(missing.message.contains(&order.order_id), "{}", missing.message);
     let counted = async || alert(&bench, "ORDER_MISSING").await.count;
     eventually(async || (counted().await > 1).then_some(())).await;
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn an_order_that_was_forgotten_and_lives_is_listed_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let forgetful = Config {
+        closed_orders_kept: 1,
+        ..busy()
+    };
+    let bench = begin(folder.path(), None, forgetful).await;
+    bench.quoted().await;
+    let mut ended = Vec::new();
+    for id in ["a", "b"] {
+        let order = bench.place(id, "1", "99").await;
+        let order = bench.until(&order.order_id, OrderStatus::Open).await;
+        bench.venue.end(&order.venue_order_id, VenueStatus::Cancelled);
+        ended.push(bench.until(&order.order_id, OrderStatus::Cancelled).await);
+    }
+    let mut alive = by_hand(&ended[0].venue_order_id, "BTCUSDT", "99");
+    alive.quantity = "1".parse().unwrap();
+    bench.venue.insert(alive);
+    let found = alert(&bench, "ORDER_FORGOTTEN").await;
+    assert!(found.message.contains(&ended[0].order_id), "{}", found.message);
+    let listed = external(&bench).await;
+    assert_eq!(
+        (listed[0].client_order_id.as_str(), listed[0].reserved.as_str()),
+        (ended[0].venue_order_id.as_str(), "99")
+    );
+    // Its fill cannot be applied, and people are told.
+    bench.venue.fill(&ended[0].venue_order_id, "99", "1").await;
+    let told = async || {
+        alerts(&bench)
+            .await
+            .into_iter()
+            .find(|alert| alert.message.contains("its trade"))
+    };
+    let told = eventually(told).await;
+    assert_eq!(told.reason, "ORDER_FORGOTTEN");
+    eventually(async || external(&bench).await.is_empty().then_some(())).await;
     bench.stop().await;
 }
 

@@ -13,6 +13,11 @@ pub(super) fn invalid(field: &str) -> (Kind, String, String) {
     (Kind::Invalid, "INVALID_FIELD".to_owned(), field.to_owned())
 }
 
+/// A field that does not go with the others.
+pub(super) fn mismatch(field: &str) -> (Kind, String, String) {
+    (Kind::Refused, "FIELD_COMBINATION".to_owned(), field.to_owned())
+}
+
 pub(super) fn plain(kind: Kind, reason: &str) -> (Kind, String, String) {
     (kind, reason.to_owned(), String::new())
 }

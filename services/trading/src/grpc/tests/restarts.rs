@@ -1,5 +1,6 @@
 //! From a snapshot or from every record: the service comes back the same.
 
+use super::reconcile::alerts;
 use super::*;
 use std::path::PathBuf;
 
@@ -65,5 +66,45 @@ async fn a_damaged_snapshot_is_passed_over() {
     }
     let bench = start(folder.path(), Some(venue)).await;
     assert_eq!(order(&bench, &known.order_id).await, known);
+    bench.stop().await;
+}
+
+/// The newest segment of a shard's journal.
+fn last_segment(folder: &Path, shard: &str) -> PathBuf {
+    let names = std::fs::read_dir(folder.join("trading").join(format!("shard-{shard}"))).unwrap();
+    let paths = names.map(|name| name.unwrap().path());
+    let segments = paths.filter(|path| path.extension().is_some_and(|extension| extension == "segment"));
+    segments.max().unwrap()
+}
+
+#[tokio::test]
+async fn an_incomplete_last_batch_is_cut_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = start(folder.path(), None).await;
+    let placed = bench.place("one", "1", "99").await;
+    bench.until(&placed.order_id, OrderStatus::Open).await;
+    let venue = bench.stop().await;
+    for path in snapshots(folder.path()) {
+        std::fs::remove_file(path).unwrap();
+    }
+    let (shard, _) = placed.order_id.split_once('-').unwrap();
+    let segment = last_segment(folder.path(), shard);
+    let bytes = std::fs::read(&segment).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    std::fs::write(&segment, &bytes[..end]).unwrap();
+
+    let bench = start(folder.path(), Some(venue)).await;
+    let told = alerts(&bench).await;
+    let cut = told.iter().find(|alert| alert.reason == "JOURNAL_CUT").unwrap();
+    let expected = [format!("shard {shard}: "), format!(" from {} at ", segment.display())];
+    assert!(
+        expected.iter().all(|part| cut.message.contains(part)),
+        "{}",
+        cut.message
+    );
+    let (_, offset) = cut.message.rsplit_once(' ').unwrap();
+    assert!((1..end).contains(&offset.parse().unwrap()), "{}", cut.message);
+    // The venue has told again what was cut.
+    bench.until(&placed.order_id, OrderStatus::Open).await;
     bench.stop().await;
 }

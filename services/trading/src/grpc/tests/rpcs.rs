@@ -1,6 +1,6 @@
 //! Each RPC: what it answers, and what it refuses before a shard hears of it.
 
-use super::refusals::{invalid, plain, reason};
+use super::refusals::{invalid, mismatch, plain, reason};
 use super::*;
 use mesh::error::Kind;
 
@@ -12,6 +12,12 @@ async fn fields_of_a_new_order() {
     type Edit = fn(&mut pb::SubmitOrderRequest);
     let table: Vec<(Edit, &str)> = vec![
         (|it| it.account_id = "not an account".into(), "account_id"),
+        (|it| it.strategy = "two words".into(), "strategy"),
+        (|it| it.stop_price = "0".into(), "stop_price"),
+        (|it| it.trail = "-1".into(), "trail"),
+        (|it| it.trail_basis_points = 10_000, "trail_basis_points"),
+        (|it| it.trail_basis_points = -1, "trail_basis_points"),
+        (|it| it.display_quantity = "0".into(), "display_quantity"),
         (|it| it.client_order_id.clear(), "client_order_id"),
         (|it| it.client_order_id = "x".repeat(37), "client_order_id"),
         (|it| it.client_order_id = "ü".into(), "client_order_id"),
@@ -20,25 +26,30 @@ async fn fields_of_a_new_order() {
         (|it| it.side = 9, "side"),
         (|it| it.r#type = 0, "type"),
         (|it| it.time_in_force = 9, "time_in_force"),
-        (
-            |it| (it.r#type, it.time_in_force) = (pb::OrderType::LimitMaker as i32, 1),
-            "time_in_force",
-        ),
         (|it| it.quantity = "1e400".into(), "quantity"),
         (|it| it.quantity = "-1".into(), "quantity"),
         (|it| it.quantity = "0".into(), "quantity"),
         (|it| it.quantity = format!("0.{}", "1".repeat(19)), "quantity"),
         (|it| it.price = "NaN".into(), "price"),
         (|it| it.price = "0".into(), "price"),
+    ];
+    let combinations: Vec<(Edit, &str)> = vec![
+        (
+            |it| (it.r#type, it.time_in_force) = (pb::OrderType::LimitMaker as i32, 1),
+            "time_in_force",
+        ),
+        (|it| it.quantity.clear(), "quantity"),
         (|it| it.price.clear(), "price"),
         (|it| it.r#type = pb::OrderType::Market as i32, "price"),
     ];
-    for (index, (edit, field)) in table.into_iter().enumerate() {
+    let forms = table.into_iter().map(|(edit, field)| (edit, invalid(field)));
+    let rules = combinations.into_iter().map(|(edit, field)| (edit, mismatch(field)));
+    for (index, (edit, expected)) in forms.chain(rules).enumerate() {
         let mut order = good();
         edit(&mut order);
         assert_eq!(
             reason(bench.client().submit_order(bench.ask(order)).await),
-            invalid(field),
+            expected,
             "{index}"
         );
     }
