@@ -61,6 +61,8 @@ fn until_next(now: Duration, span: Duration) -> Duration {
 pub(super) struct Budget {
     weight_limit: u64,
     order_limit: u64,
+    /// Whether the venue has stated its limits: what it counts is measured against no other ones.
+    is_stated: bool,
     reserved_percent: u64,
     background_percent: u64,
     weight: Window,
@@ -76,6 +78,7 @@ impl Budget {
         Budget {
             weight_limit: 6_000,
             order_limit: 100,
+            is_stated: false,
             reserved_percent: u64::from(reserved_percent),
             background_percent: u64::from(background_percent),
             weight: Window::default(),
@@ -93,7 +96,10 @@ impl Budget {
                 limit.interval.as_str(),
                 limit.interval_num,
             ) {
-                ("REQUEST_WEIGHT", "MINUTE", 1) => self.weight_limit = limit.limit,
+                ("REQUEST_WEIGHT", "MINUTE", 1) => {
+                    self.weight_limit = limit.limit;
+                    self.is_stated = true;
+                }
                 ("ORDERS", "SECOND", 10) => self.order_limit = limit.limit,
                 _ => {}
             }
@@ -142,8 +148,12 @@ impl Budget {
         Ok(())
     }
 
-    /// The venue says how much weight was used in this minute.
+    /// The venue says how much weight was used in this minute. Before it has stated its limits that means nothing: with a
+    /// venue that allows more, what was used before a restart would stop everything until the next minute.
     pub(super) fn correct(&mut self, used: u64, now: Duration) {
+        if !self.is_stated {
+            return;
+        }
         self.weight.roll(now, MINUTE);
         self.weight.used = self.weight.used.max(used);
     }
@@ -246,6 +256,17 @@ mod tests {
             budget.spend(Purpose::Order, Some(&one), 1, NOW + Duration::from_secs(9)),
             Ok(())
         );
+    }
+
+    #[test]
+    fn before_the_venue_states_its_limits_its_count_says_nothing() {
+        let mut budget = Budget::new(20, 40);
+        budget.correct(1_000_000, NOW);
+        assert_eq!(budget.spend(Purpose::Order, None, 1, NOW), Ok(()));
+        budget.adopt(&[limit("REQUEST_WEIGHT", "MINUTE", 1, 1_000_001)]);
+        budget.correct(1_000_000, NOW);
+        assert_eq!(budget.spend(Purpose::Vital, None, 1, NOW), Ok(()));
+        assert_eq!(budget.spend(Purpose::Vital, None, 1, NOW), Err(Duration::from_secs(59)));
     }
 
     #[test]
