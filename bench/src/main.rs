@@ -43,7 +43,7 @@ enum What {
     Boot(Boot),
     /// Orders at a fixed rate: latency from when each was due
     Orders(Orders),
-    /// The highest rate of orders that is sustained with p99 < 5 ms, over REST and over gRPC
+    /// The highest rate of orders that is sustained within a limit of p99, over REST and over gRPC
     Sustained(Sustained),
     /// How order latency grows with accounts, open orders and symbols
     Scaling(Scaling),
@@ -119,6 +119,9 @@ pub(crate) struct Sustained {
     /// Seconds of a step
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(3..=600))]
     pub(crate) step_seconds: u32,
+    /// Milliseconds that the 99th percentile of submits must stay below
+    #[arg(long, default_value_t = 5.0)]
+    pub(crate) limit_ms: f64,
     /// Seconds at the rate that was found
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(3..=3_000))]
     pub(crate) seconds: u32,

@@ -8,7 +8,6 @@ use bench::orders::{Kind, Tally};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-const P99_LIMIT_MS: f64 = 5.0;
 const CONNECTIONS: u32 = 128;
 const WARM_UP: Duration = Duration::from_secs(3);
 /// How often the backlog is looked at.
@@ -23,6 +22,7 @@ const FLAT: f64 = 0.01;
 /// What one rate came to.
 struct Step {
     rate: u32,
+    limit_ms: f64,
     tally: Tally,
     took: Duration,
     /// Intents on their way to the venue: at the beginning, and at the end.
@@ -45,7 +45,7 @@ impl Step {
     }
 
     fn holds(&self) -> bool {
-        self.p99_ms() < P99_LIMIT_MS && self.refused() == 0 && self.is_flat()
+        self.p99_ms() < self.limit_ms && self.refused() == 0 && self.is_flat()
     }
 
     fn row(&self, door: &str) -> [String; 9] {
@@ -82,8 +82,8 @@ pub(crate) fn run(binary: &Path, options: &Sustained) -> Outcome {
     report::print(
         &format!(
             "sustained: steps of {} s, then {} s at the highest rate that held; {} accounts, client on the same machine.\n\
-             A rate holds when p99 < {P99_LIMIT_MS} ms, nothing is refused, and the backlog at the venue is flat.",
-            options.step_seconds, options.seconds, options.accounts
+             A rate holds when p99 < {} ms, nothing is refused, and the backlog at the venue is flat.",
+            options.step_seconds, options.seconds, options.accounts, options.limit_ms
         ),
         [
             "door",
@@ -114,7 +114,7 @@ async fn search(
     let (mut held, mut failed, mut rate) = (0, HIGHEST, options.from);
     let mut halvings = 0;
     while rate > 0 && halvings <= HALVINGS {
-        let step = measure(platform, &session, rate, span, steps.len()).await?;
+        let step = measure(platform, &session, (rate, options.limit_ms), span, steps.len()).await?;
         let holds = step.holds();
         steps.push(step);
         if holds {
@@ -133,7 +133,7 @@ async fn search(
     }
     if held > 0 {
         let long = Duration::from_secs(options.seconds.into());
-        steps.push(measure(platform, &session, held, long, steps.len()).await?);
+        steps.push(measure(platform, &session, (held, options.limit_ms), long, steps.len()).await?);
     }
     Ok(steps)
 }
@@ -141,7 +141,7 @@ async fn search(
 async fn measure(
     platform: &Platform,
     session: &Session,
-    rate: u32,
+    (rate, limit_ms): (u32, f64),
     span: Duration,
     number: usize,
 ) -> Result<Step, Box<dyn std::error::Error + Send + Sync>> {
@@ -169,6 +169,7 @@ async fn measure(
     let _ = load.cancel_resting().await?;
     Ok(Step {
         rate,
+        limit_ms,
         tally,
         took,
         backlog: (
