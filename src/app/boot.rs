@@ -304,8 +304,7 @@ impl Boot {
             self.shutdown,
             failures,
             apart,
-            drain,
-            stop,
+            (drain, stop),
         ))
     }
 

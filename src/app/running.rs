@@ -43,8 +43,7 @@ impl Running {
         shutdown: Shutdown,
         failures: Failures,
         apart: Option<Apart>,
-        drain: Duration,
-        stop: Duration,
+        (drain, stop): (Duration, Duration),
     ) -> Running {
         Running {
             services,
