@@ -461,6 +461,10 @@ mod tests {
     #[test]
     fn every_help_names_the_exit_codes() {
         fn check(command: &mut clap::Command) {
+            // The command that prints the help of others is clap's own.
+            if command.get_name() == "help" {
+                return;
+            }
             let help = command.render_long_help().to_string();
             assert!(help.contains("Exit codes"), "{}: {help}", command.get_name());
             command.get_subcommands_mut().for_each(check);

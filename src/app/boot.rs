@@ -360,10 +360,13 @@ pub(super) fn store_of(config: &StoreConfig, data_dir: &Path, name: &str) -> Sto
 /// A folder that is there, and takes a file: one that cannot be written is found before anything runs.
 fn create_folder(path: &Path, key: &str) -> Result<()> {
     let probe = path.join(format!(".probe-{}", std::process::id()));
-    let written = std::fs::create_dir_all(path)
-        .and_then(|()| std::fs::write(&probe, "trademesh"))
-        .and_then(|()| std::fs::remove_file(&probe));
-    written.map_err(|error| {
+    let probed = || match std::fs::File::create(&probe) {
+        Ok(_) => std::fs::remove_file(&probe),
+        // What runs there has set room aside, or says itself what it lacks.
+        Err(error) if error.kind() == std::io::ErrorKind::StorageFull => Ok(()),
+        Err(error) => Err(error),
+    };
+    std::fs::create_dir_all(path).and_then(|()| probed()).map_err(|error| {
         let message = format!(
             "{} cannot be used: {error}: set {key} to a folder that can be written",
             path.display()

@@ -2,6 +2,7 @@
 
 use super::Binance;
 use super::keys::Key;
+use super::wire::RateLimit;
 use crate::config::Config;
 use crate::core::VenueStatus;
 use crate::venue::{Pace, Placement, PlacementKind, Subject, UserData, Venue, VenueClock, VenueError};
@@ -402,11 +403,23 @@ async fn a_venue_that_limits_is_left_alone() {
 #[tokio::test]
 async fn the_venues_own_count_of_weight_is_believed() {
     let rig = rig().await;
-    let headers = vec![("x-mbx-used-weight-1m", "6000")];
-    rig.script
-        .answers
-        .lock()
-        .push_back((200, headers, order("NEW", "0").to_string()));
+    let used = |count| {
+        (
+            200,
+            vec![("x-mbx-used-weight-1m", count)],
+            order("NEW", "0").to_string(),
+        )
+    };
+    rig.script.answers.lock().push_back(used("6000"));
+    rig.venue.place(&placement()).await.unwrap();
+    // Once it has stated its limits, that is.
+    rig.venue.budget.lock().adopt(&[RateLimit {
+        rate_limit_type: "REQUEST_WEIGHT".to_owned(),
+        interval: "MINUTE".to_owned(),
+        interval_num: 1,
+        limit: 6_000,
+    }]);
+    rig.script.answers.lock().push_back(used("6000"));
     rig.venue.place(&placement()).await.unwrap();
     assert!(matches!(rig.venue.order(&subject()).await, Err(VenueError::Limited(_))));
 }
