@@ -150,7 +150,7 @@ async fn what_cannot_work_is_refused_at_the_start() {
 /// A plan in which every field has a value of its own.
 fn every_fault() -> FaultPlan {
     FaultPlan {
-        seed: -3,
+        seed: 3,
         scope: FaultScope::Signed.into(),
         reply_delay: 0.01,
         reply_delay_min_ms: 1,
