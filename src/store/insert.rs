@@ -5,9 +5,11 @@ use sqlx::AssertSqlSafe;
 use super::Transaction;
 use crate::error::Result;
 
-/// Rows of one statement, a power of two. SQLite looks each named parameter up among those before it: the cost of a
-/// statement grows with the square of its length, and large ones take seconds.
+/// Rows of one statement, a power of two.
 const MAX_ROWS: usize = 64;
+/// The engine whose parameters have no names here: it looks each name up among those before it, so that the cost of a
+/// statement grew with the square of its length.
+const NAMELESS: &str = "SQLite";
 
 /// Rows that wait to be inserted.
 pub struct Insert {
@@ -67,11 +69,18 @@ impl Insert {
     pub async fn execute(self, transaction: &mut Transaction) -> Result<()> {
         let mut left = self.values.len() / self.columns;
         let mut values = self.values.into_iter();
+        let is_named = transaction.backend_name() != NAMELESS;
         while left > 0 {
             let rows = step(left);
             // The text has names and numbers of parameters only; values are bound. There are few lengths, so that each is
             // prepared once a connection.
-            let mut query = sqlx::query(AssertSqlSafe(statement(self.head, self.columns, rows, self.tail)));
+            let mut query = sqlx::query(AssertSqlSafe(statement(
+                self.head,
+                self.columns,
+                rows,
+                self.tail,
+                is_named,
+            )));
             for value in values.by_ref().take(rows * self.columns) {
                 query = match value {
                     Value::Integer(number) => query.bind(number),
@@ -101,16 +110,18 @@ fn step(left: usize) -> usize {
     MAX_ROWS.min(1 << left.ilog2())
 }
 
-fn statement(head: &str, columns: usize, rows: usize, tail: &str) -> String {
+fn statement(head: &str, columns: usize, rows: usize, tail: &str, is_named: bool) -> String {
     let mut text = String::with_capacity(head.len() + rows * columns * 7 + tail.len() + 16);
     text.push_str(head);
     text.push_str(" VALUES ");
     for row in 0..rows {
         text.push_str(if row == 0 { "(" } else { ", (" });
         for column in 0..columns {
-            let separator = if column == 0 { "$" } else { ", $" };
-            text.push_str(separator);
-            text.push_str(&(row * columns + column + 1).to_string());
+            text.push_str(if column == 0 { "" } else { ", " });
+            match is_named {
+                true => text.push_str(&format!("${}", row * columns + column + 1)),
+                false => text.push('?'),
+            }
         }
         text.push(')');
     }
@@ -134,9 +145,13 @@ mod tests {
 
     #[test]
     fn parameters_are_numbered_through_all_rows() {
+        let of = |is_named| statement("INSERT INTO t (a, b)", 2, 2, "ON CONFLICT (a) DO NOTHING", is_named);
         assert_eq!(
-            statement("INSERT INTO t (a, b)", 2, 2, "ON CONFLICT (a) DO NOTHING"),
-            "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT (a) DO NOTHING"
+            (of(true).as_str(), of(false).as_str()),
+            (
+                "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT (a) DO NOTHING",
+                "INSERT INTO t (a, b) VALUES (?, ?), (?, ?) ON CONFLICT (a) DO NOTHING"
+            )
         );
     }
 

@@ -287,7 +287,11 @@ fn session(config: &StoreConfig, engine: Engine, access: Access, schema: &str) -
     let wait = config.lock_timeout_ms.min(i32::MAX as u64);
     let mut statements = match engine {
         Engine::Sqlite => {
-            format!("PRAGMA busy_timeout = {wait}; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON;")
+            // A statement that may fail halfway keeps what it overwrites, and spills it into a file of its own from 64 KiB on.
+            format!(
+                "PRAGMA busy_timeout = {wait}; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; \
+                 PRAGMA temp_store = MEMORY;"
+            )
         }
         Engine::Postgres => format!("SET search_path TO \"{schema}\"; SET lock_timeout = {wait};"),
     };

@@ -26,7 +26,7 @@ impl Default for Config {
         Self {
             reporting_asset: "USDT".to_owned(),
             batch_events: 500,
-            batch_interval_ms: 25,
+            batch_interval_ms: 100,
             stream_interval_ms: 250,
             retry_max_ms: 5_000,
         }
