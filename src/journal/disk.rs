@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 use rustix::fs::FallocateFlags;
@@ -25,12 +25,21 @@ pub trait Disk: Send + Sync {
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
     /// Takes the exclusive lock of a file, made if absent, until the answer is dropped; `WouldBlock` while another has it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>>;
+    /// A sign of the file that has this name now, which another file put in its place does not have. `None`: there is none
+    /// that costs less than reading the file.
+    fn sign(&self, path: &Path) -> io::Result<Option<FileSign>> {
+        let _ = path;
+        Ok(None)
+    }
     /// Whether a call may take long, so that it is made outside the async threads. A disk in memory says no, and then the
     /// order of everything is the caller's.
     fn blocks(&self) -> bool {
         true
     }
 }
+
+/// Device, inode, and when that inode last changed, in seconds and nanoseconds.
+pub type FileSign = (u64, u64, i64, i64);
 
 /// An open file.
 pub trait DiskFile: Send + Sync {
@@ -94,6 +103,11 @@ impl Disk for RealDisk {
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         File::open(folder)?.sync_all()
+    }
+
+    fn sign(&self, path: &Path) -> io::Result<Option<FileSign>> {
+        let of = std::fs::metadata(path)?;
+        Ok(Some((of.dev(), of.ino(), of.ctime(), of.ctime_nsec())))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {

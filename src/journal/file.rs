@@ -136,6 +136,7 @@ impl FileJournal {
             folder: folder.to_path_buf(),
             reader: Arc::clone(&reader),
             meta,
+            meta_sign: None,
             segment_bytes: options.segment_bytes,
             reserve_bytes: options.reserve_bytes,
             zeros_bytes: options.zeros_bytes,

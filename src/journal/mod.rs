@@ -19,7 +19,7 @@ mod tail;
 pub mod testing;
 mod writer;
 
-pub use disk::{Disk, DiskFile, RealDisk};
+pub use disk::{Disk, DiskFile, FileSign, RealDisk};
 pub use failure::DISK_FULL;
 pub use file::{FileJournal, FileJournalOptions};
 pub use history::History;

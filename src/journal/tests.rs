@@ -328,6 +328,27 @@ async fn a_writer_whose_lock_was_lost_is_refused_by_the_epoch() {
 }
 
 #[tokio::test]
+async fn on_a_real_disk_too_a_writer_notices_who_opened_its_journal_since() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        FileJournal::open(folder.path(), FileJournalOptions::default())
+            .unwrap()
+            .0
+    };
+    let mut old = open();
+    fill(&mut old, 10).await;
+    std::fs::remove_file(folder.path().join("lock")).unwrap();
+    let mut new = open();
+    let refused = old.append(vec![record(11)]).await.unwrap_err();
+    assert_eq!(refused.reason(), "JOURNAL_SUPERSEDED");
+    fill(&mut new, 20).await;
+    std::fs::remove_file(folder.path().join("meta")).unwrap();
+    let refused = new.append(vec![record(21)]).await.unwrap_err();
+    assert_eq!(refused.reason(), "JOURNAL_POISONED");
+    assert!(refused.message().contains("meta"), "{refused}");
+}
+
+#[tokio::test]
 async fn nothing_acknowledged_is_lost_at_whichever_change_the_power_goes() {
     for seed in 0..40 {
         let (disk, chance) = (SimulatedDisk::default(), Chance::seeded(seed));

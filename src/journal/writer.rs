@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::batch::{self, Chain};
-use super::disk::{Disk, DiskFile, is_full};
+use super::disk::{Disk, DiskFile, FileSign, is_full};
 use super::failure::{DISK_FULL, Explain};
 use super::meta::{self, Meta};
 use super::reader::{FileReader, SegmentIndex};
@@ -27,6 +27,8 @@ pub(super) struct Writer {
     pub(super) folder: PathBuf,
     pub(super) reader: Arc<FileReader>,
     pub(super) meta: Meta,
+    /// Of the file that said this writer's epoch when it was read last.
+    pub(super) meta_sign: Option<FileSign>,
     pub(super) segment_bytes: u64,
     /// 0: no room is set aside.
     pub(super) reserve_bytes: u64,
@@ -94,12 +96,21 @@ impl Writer {
         Ok(first)
     }
 
-    fn check_epoch(&self) -> Result<()> {
+    /// Reads the epoch again, unless the file is the one that was read last.
+    fn check_epoch(&mut self) -> Result<()> {
+        let path = meta::path(&self.folder);
+        let signed = self.disk.sign(&path).explain("look at", &path);
+        let sign = signed.map_err(|error| poisoned(error.message()))?;
+        if sign.is_some() && sign == self.meta_sign {
+            return Ok(());
+        }
         let checked = Meta::check_epoch(&*self.disk, &self.folder, self.meta.epoch);
         checked.map_err(|error| match error.reason() {
             meta::SUPERSEDED => error,
             _ => poisoned(error.message()),
-        })
+        })?;
+        self.meta_sign = sign;
+        Ok(())
     }
 
     /// Begins a new segment when this one is full, and keeps the reserve whole as long as the disk lets it.
