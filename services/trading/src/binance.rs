@@ -31,7 +31,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// How many idle connections are kept.
-const IDLE_CONNECTIONS: usize = 64;
+const IDLE_CONNECTIONS: usize = 256;
 
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -93,6 +93,9 @@ impl Binance {
             .tcp_nodelay(true)
             .http1_only()
             .no_proxy()
+            // A signed order goes to the venue that was named, once.
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
             .build()
             .map_err(|error| Error::internal("VENUE_CLIENT", error.to_string()))?;
         let name = VenueName::parse(&config.venue)

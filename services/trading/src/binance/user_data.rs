@@ -2,7 +2,7 @@
 //! of them a connection.
 
 use super::Binance;
-use super::wire::ExecutionReport;
+use super::wire::{EventName, ExecutionReport, Frame, Subscribed};
 use crate::metrics;
 use crate::sender::FIRST_BACKOFF;
 use crate::venue::{UserData, Venue};
@@ -118,27 +118,27 @@ impl Connection<'_> {
     }
 
     async fn receive(&mut self, socket: &mut Socket, accounts: &[AccountId], text: &str) -> Result<(), String> {
-        let frame: Value = serde_json::from_str(text).map_err(|error| format!("unreadable frame: {error}"))?;
-        if let Some(event) = frame.get("event") {
-            return self.event(frame["subscriptionId"].as_u64(), event).await;
+        let frame: Frame = serde_json::from_str(text).map_err(|error| format!("unreadable frame: {error}"))?;
+        if let Some(event) = frame.event {
+            return self.event(frame.subscription_id, event.get()).await;
         }
-        let id = frame["id"].as_u64().map(|id| id as usize);
-        let Some((id, account)) = id.and_then(|id| Some((id, accounts.get(id)?))) else {
+        let Some((id, account)) = frame.id.and_then(|id| Some((id, accounts.get(id)?))) else {
             return Ok(());
         };
         self.answered.insert(id);
-        match frame["result"]["subscriptionId"].as_u64() {
-            Some(subscription) => {
+        match frame.result {
+            Some(Subscribed {
+                subscription_id: Some(subscription),
+            }) => {
                 self.subscribed.insert(subscription, account.clone());
                 self.tell(UserData::Subscribed(account.clone())).await
             }
-            None => {
+            _ => {
                 // One account's bad key must not silence the others: this one stays without a stream, and not ready.
-                tracing::error!(%account, error = %frame["error"], "the venue refused a user data subscription");
-                let waits = frame["status"]
-                    .as_u64()
-                    .is_some_and(|status| status == 429 || status == 418 || status >= 500);
-                if frame["error"]["code"] == BAD_TIME {
+                let error = frame.error.unwrap_or_default();
+                tracing::error!(%account, code = error.code, error = error.msg, "the venue refused a user data subscription");
+                let waits = matches!(frame.status, Some(418 | 429 | 500..));
+                if error.code == BAD_TIME {
                     self.binance.doubt_clock().await;
                     return Err("the venue refused the time of a subscription".to_owned());
                 }
@@ -151,12 +151,13 @@ impl Connection<'_> {
         }
     }
 
-    async fn event(&mut self, subscription: Option<u64>, event: &Value) -> Result<(), String> {
+    async fn event(&mut self, subscription: Option<u64>, event: &str) -> Result<(), String> {
+        let unreadable = |error: serde_json::Error| format!("unreadable event: {error}");
+        let EventName { name } = serde_json::from_str(event).map_err(unreadable)?;
         let account = subscription.and_then(|id| self.subscribed.get(&id)).cloned();
-        match (event["e"].as_str(), account) {
+        match (name, account) {
             (Some("executionReport"), Some(account)) => {
-                let report: ExecutionReport =
-                    serde::Deserialize::deserialize(event).map_err(|error| format!("unreadable report: {error}"))?;
+                let report: ExecutionReport = serde_json::from_str(event).map_err(unreadable)?;
                 let order = report.order().map_err(|error| error.to_string())?;
                 self.tell(UserData::Order(account, Box::new(order))).await
             }

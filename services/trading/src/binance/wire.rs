@@ -4,6 +4,7 @@ use crate::core::{ListedTerms, Trade, VenueState, VenueStatus};
 use crate::venue::{Holding, OpenOrder, VenueError, VenueOrder};
 use domain::{Asset, Liquidity, Money, Price, Quantity, Side, Symbol, Timestamp, TradeId};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -109,11 +110,38 @@ pub(super) struct RateLimit {
 }
 
 /// A refusal.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct ErrorBody {
     pub(super) code: i64,
     #[serde(default)]
     pub(super) msg: String,
+}
+
+/// A frame of the WebSocket API: an answer, or an event of a subscription.
+#[derive(Debug, Deserialize)]
+pub(super) struct Frame<'a> {
+    pub(super) id: Option<usize>,
+    pub(super) status: Option<u64>,
+    pub(super) result: Option<Subscribed>,
+    pub(super) error: Option<ErrorBody>,
+    #[serde(rename = "subscriptionId")]
+    pub(super) subscription_id: Option<u64>,
+    #[serde(borrow)]
+    pub(super) event: Option<&'a RawValue>,
+}
+
+/// The result of a subscription.
+#[derive(Debug, Deserialize)]
+pub(super) struct Subscribed {
+    #[serde(rename = "subscriptionId")]
+    pub(super) subscription_id: Option<u64>,
+}
+
+/// What kind of event it is.
+#[derive(Debug, Deserialize)]
+pub(super) struct EventName<'a> {
+    #[serde(rename = "e")]
+    pub(super) name: Option<&'a str>,
 }
 
 /// An `executionReport` of the user data stream.
