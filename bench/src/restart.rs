@@ -19,7 +19,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const LIMIT_S: f64 = 5.0;
 /// A process that is killed has this many records after its last snapshot, or nearly: `trading.snapshot_records`.
-const BEHIND: u64 = 95_000;
+const BEHIND: u64 = 47_500;
 /// Records a batch.
 const BATCH: u64 = 60;
 

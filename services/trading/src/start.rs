@@ -140,13 +140,14 @@ impl Opening {
         let mut halts = Vec::new();
         let mut shards = Vec::new();
         let mut homes = BTreeMap::new();
-        for (number, journal) in (0..).zip(journals) {
+        let restoring = (0..).zip(journals).map(|(number, journal)| {
             let empty = State::new(number, config.kept());
-            let restored = blocking(move || {
+            blocking(move || {
                 let state = restore(&journal, empty)?;
                 Ok((journal, state))
-            });
-            let (journal, state) = restored.await?;
+            })
+        });
+        for (number, (journal, state)) in (0..).zip(futures::future::try_join_all(restoring).await?) {
             halts.extend(state.halts().cloned());
             let accounts = self.rpcs.accounts.iter().filter(|(_, shard)| **shard == number);
             let own: Vec<AccountId> = accounts.map(|(account, _)| account.clone()).collect();
