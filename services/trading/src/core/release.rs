@@ -49,7 +49,12 @@ impl Decider {
                     return self.resize(held, quantity, reason).into_iter().collect();
                 }
                 if in_the_way.is_empty() {
-                    return self.release(held, quantity, now, market);
+                    let released = self.release(held, quantity, now, market);
+                    if !released.is_empty() {
+                        return released;
+                    }
+                    // It waits for leave to go, and whoever set aside a part of what it needs may be over.
+                    return self.resize(held, quantity, reason).into_iter().collect();
                 }
                 let cancels = in_the_way.iter().flat_map(|(entry, why)| cancel_for(entry, why, now));
                 cancels.chain(self.resize(held, quantity, reason)).collect()
