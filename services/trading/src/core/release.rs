@@ -102,9 +102,15 @@ impl Decider {
                     collar,
                     reserved,
                 };
+                // What goes again goes under the id that it had, whoever made that: should the venue break its word and carry
+                // out the first request after all, it takes the second for the same order.
+                let venue_id = match held.venue_id.as_str() {
+                    "" => self.ids.make(held.accepted),
+                    sent => sent.to_owned(),
+                };
                 let intent = Intent {
                     order: held.accepted,
-                    venue_id: self.ids.make(held.accepted),
+                    venue_id,
                     signed: now.venue,
                     cancel: false,
                 };
