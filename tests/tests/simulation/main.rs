@@ -11,6 +11,7 @@ mod check;
 mod client;
 mod consumer;
 mod disk;
+mod draw;
 mod exchange;
 mod executor;
 mod line;
@@ -18,6 +19,7 @@ mod process;
 mod run;
 mod states;
 mod trace;
+mod wish;
 mod world;
 
 use run::{Choice, Outcome, run};

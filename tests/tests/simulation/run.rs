@@ -1,7 +1,7 @@
 //! One seed: a world is built, lives through its faults, becomes quiet, and is checked.
 
 use super::check;
-use super::client::{Client, Log};
+use super::client::Client;
 use super::consumer::{self, Store};
 use super::disk::Phase;
 use super::exchange::Exchange;
@@ -9,6 +9,7 @@ use super::executor::{Executor, Group, WORLD};
 use super::process::{self, Process};
 use super::states::{State, States};
 use super::trace::Trace;
+use super::wish::Log;
 use super::world::{BEGINNING, Planted, World};
 use mesh::journal::testing::SimulatedDisk;
 use mesh::time::{Chance, Clock, ManualClock};

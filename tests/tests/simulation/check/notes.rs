@@ -1,0 +1,61 @@
+//! What the journal says has happened, counted by name.
+
+use crate::states::State as Reached;
+use crate::world::World;
+use domain::OrderStatus;
+use trading::codec::Record;
+use trading::core::{Event, State};
+
+/// Notes what the journal says has happened.
+pub(super) fn note(world: &World, state: &State, record: &Record) {
+    use OrderStatus::{Open, PartiallyFilled, PendingCancel, PendingNew, PendingTrigger, Rejected, Unknown};
+    match &record.event {
+        Event::Filled(filled) => {
+            let entry = state.order(filled.order);
+            let is_replaced = entry.is_some_and(|entry| entry.replaced_by.is_some());
+            match entry.map(|entry| entry.order.status()) {
+                Some(PendingNew) => world.note(Reached::FillBeforeAck),
+                Some(PendingCancel) if is_replaced => world.note(Reached::FillMetReplace),
+                Some(PendingCancel) => world.note(Reached::CancelCrossedByFill),
+                Some(Rejected) => world.note(Reached::Adopted),
+                Some(Unknown) => world.note(Reached::AckAfterTimeout),
+                _ => {}
+            }
+        }
+        Event::Changed(changed) => {
+            let before = state.order(changed.order).map(|entry| entry.order.status());
+            match (before, changed.status, changed.reason.as_str()) {
+                (_, Unknown, _) => world.note(Reached::OutcomeUnknown),
+                (Some(Unknown), Open | PartiallyFilled, _) => world.note(Reached::AckAfterTimeout),
+                (Some(Rejected), Open | PartiallyFilled, _) => world.note(Reached::Adopted),
+                (_, PendingTrigger, _) => world.note(Reached::HeldAgain),
+                (_, Rejected, "REPLACED_ORDER_FILLED") => world.note(Reached::ReplacedFilled),
+                (_, Rejected, "NEVER_REACHED_VENUE") => world.note(Reached::AbsentConcluded),
+                (_, Rejected, "SEND_WINDOW_PASSED") => world.note(Reached::WindowPassed),
+                (_, Rejected, _) => world.note(Reached::VenueRejected),
+                _ => {}
+            }
+        }
+        Event::Intent(intent) if intent.cancel && state.order(intent.order).is_some_and(|entry| entry.cancels > 0) => {
+            world.note(Reached::CancelRepeated);
+        }
+        Event::Released(released)
+            if state
+                .order(released.order)
+                .is_some_and(|entry| entry.replaces().is_some()) =>
+        {
+            world.note(Reached::Replaced);
+        }
+        _ => {}
+    }
+}
+
+/// Two acceptances at the same time were one commit: the clock stands still within a decision round.
+pub(super) fn group_commits(world: &World, records: &[Record]) {
+    let accepted: Vec<_> = records
+        .iter()
+        .filter(|record| matches!(record.event, Event::Accepted(_) | Event::Refused(_)))
+        .collect();
+    let together = accepted.windows(2).filter(|pair| pair[0].time == pair[1].time).count();
+    (0..together).for_each(|_| world.note(Reached::GroupCommit));
+}
