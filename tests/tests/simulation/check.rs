@@ -1,5 +1,6 @@
 //! What must hold once a world has come to rest.
 
+mod groups;
 mod keys;
 mod links;
 mod money;

@@ -1,4 +1,4 @@
-//! Clients: they submit, replace, repeat, cancel and halt, one by one and in batches, and keep a log of what they asked and
+//! Clients: they submit orders and groups, replace, repeat, cancel and halt, one by one and in batches, and keep a log of what they asked and
 //! what they were answered. A request without an answer is repeated under its key until it has one.
 
 use super::exchange::Exchange;
@@ -36,9 +36,18 @@ impl Client {
             let pause = Duration::from_micros(self.chance.below(90_000));
             self.world.clock.sleep(pause).await;
             match self.chance.below(100) {
-                0..44 => {
+                0..30 => {
                     number += 1;
                     self.ask(Asked::order(self.new_order(number))).await;
+                }
+                30..37 => {
+                    number += 1;
+                    self.ask(Asked::order(self.new_stop(number))).await;
+                }
+                37..44 => {
+                    let group = self.new_group(number + 1);
+                    number += group.wish.keys().len();
+                    self.ask(group).await;
                 }
                 44..52 => {
                     let several = 2 + self.chance.below(3) as usize;

@@ -62,21 +62,33 @@ impl Client {
 
     /// A price from 30 basis points away from the last one to 10 beyond it, and a quantity, seldom of far too much.
     fn terms(&self, symbol: &Symbol, side: Side) -> (Price, Quantity) {
-        let (price, quantity) = self.exchange.read(|venue| {
+        let beyond = self.chance.below(41) as i64 - 30;
+        let value = match self.chance.below(20) {
+            0 => 9_000,
+            _ => 8 + self.chance.below(500),
+        };
+        self.terms_worth(symbol, side, beyond, value)
+    }
+
+    /// A price so many basis points beyond the last one, at which it would trade, and a quantity worth so much.
+    pub(super) fn terms_worth(&self, symbol: &Symbol, side: Side, beyond: i64, value: u64) -> (Price, Quantity) {
+        let up = if side == Side::Buy { beyond } else { -beyond };
+        self.exchange.read(|venue| {
             let market = &venue.markets()[venue.symbol(symbol.as_str()).unwrap()];
-            let listing = &market.listing;
-            let ticks = i128::from(market.last_ticks());
-            let away = self.chance.below(41) as i128 - 30;
-            let away = if side == Side::Buy { away } else { -away };
-            let price = (ticks + ticks * away / 10_000).max(1) * listing.tick();
-            let value = match self.chance.below(20) {
-                0 => 9_000,
-                _ => 8 + self.chance.below(500),
-            };
+            let (listing, ticks) = (&market.listing, i128::from(market.last_ticks()));
+            let price = (ticks + ticks * i128::from(up) / 10_000).max(1) * listing.tick();
             let lots = listing.lots_worth(value as f64, listing.price_of(market.last_ticks()));
-            (show(price), show(i128::from(lots) * listing.lot()))
-        });
-        (price.parse().unwrap(), quantity.parse().unwrap())
+            let quantity = show(i128::from(lots) * listing.lot());
+            (show(price).parse().unwrap(), quantity.parse().unwrap())
+        })
+    }
+
+    /// Another price to wait for, where one was stated.
+    fn new_stop_price(&self, old: &Asked) -> Option<Price> {
+        let Wish::Order(submit) = &old.wish else { return None };
+        submit.wishes.trigger?.stated_price()?;
+        let away = self.chance.below(60) as i64 - 30;
+        (self.chance.below(2) == 0).then(|| self.exchange.price_about(&old.symbol, away))
     }
 
     /// An order in place of one that rests, or did when it was answered; none when there is none.
@@ -99,7 +111,7 @@ impl Client {
             client_order_id: self.id(number),
             quantity: quantities.then_some(quantity),
             price: prices.then_some(price),
-            stop_price: None,
+            stop_price: self.new_stop_price(&old),
         };
         Some(Asked {
             wish: Wish::Replace(replace),
@@ -109,11 +121,19 @@ impl Client {
     }
 }
 
+/// The side across.
+pub(super) fn opposite(side: Side) -> Side {
+    match side {
+        Side::Buy => Side::Sell,
+        Side::Sell => Side::Buy,
+    }
+}
+
 /// Whether it was accepted and is an order that rests; now and then one that never does.
 fn is_worth_replacing(asked: &Asked) -> bool {
     let rests = match &asked.wish {
-        Wish::Order(submit) => submit.time_in_force == TimeInForce::Gtc,
-        Wish::Replace(_) => true,
+        Wish::Order(submit) => submit.time_in_force == TimeInForce::Gtc || submit.wishes.trigger.is_some(),
+        Wish::Replace(_) | Wish::Group(_) => true,
     };
     rests && !asked.orders().is_empty()
 }

@@ -2,8 +2,9 @@
 //! simulated disk, clock and network, with the exchange's core as venue and oracle, crashing at every await.
 //!
 //! `TRADEMESH_SIM_SEEDS=100000` runs as many seeds, `TRADEMESH_SIM_SEED=7` one of them with its trace; with
-//! `TRADEMESH_SIM_CRASH_AT=35` its first process crashes before that poll, with `TRADEMESH_SIM_PLANTED=NoEpochCheck` that bug
-//! is built in. How it is built: `docs/simulation.md`.
+//! `TRADEMESH_SIM_WORKLOAD=Short` the short workload of it, with `TRADEMESH_SIM_CRASH_AT=35` its first process crashes before
+//! that poll, with `TRADEMESH_SIM_CUT_AT=35` the power goes in that change of its disk, with
+//! `TRADEMESH_SIM_PLANTED=NoEpochCheck` that bug is built in. How it is built: `docs/simulation.md`.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -18,12 +19,14 @@ mod line;
 mod process;
 mod run;
 mod states;
+mod stops;
 mod trace;
 mod wish;
 mod world;
 
-use run::{Choice, Outcome, run};
+use run::{Choice, Outcome, Workload, run};
 use states::States;
+use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use world::Planted;
@@ -44,18 +47,24 @@ fn variable(name: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
 }
 
-/// The bug that the environment names.
-fn planted() -> Option<Planted> {
-    let name = std::env::var("TRADEMESH_SIM_PLANTED").ok()?;
-    let planted = Planted::ALL.into_iter().find(|planted| format!("{planted:?}") == name);
-    Some(planted.unwrap_or_else(|| panic!("TRADEMESH_SIM_PLANTED={name} is none of {:?}", Planted::ALL)))
+/// One of these, by its name in the environment.
+fn named<T: Debug + Copy>(variable: &str, all: &[T]) -> Option<T> {
+    let name = std::env::var(variable).ok()?;
+    let found = all.iter().find(|each| format!("{each:?}") == name);
+    Some(*found.unwrap_or_else(|| panic!("{variable}={name} is none of {all:?}")))
 }
 
 /// The command that runs exactly this choice again.
 fn rerun(choice: Choice) -> String {
     let mut variables = format!("TRADEMESH_SIM_SEED={}", choice.seed);
+    if choice.workload != Workload::default() {
+        variables += &format!(" TRADEMESH_SIM_WORKLOAD={:?}", choice.workload);
+    }
     if let Some(poll) = choice.crash_at {
         variables += &format!(" TRADEMESH_SIM_CRASH_AT={poll}");
+    }
+    if let Some(change) = choice.cut_at {
+        variables += &format!(" TRADEMESH_SIM_CUT_AT={change}");
     }
     if let Some(planted) = choice.planted {
         variables += &format!(" TRADEMESH_SIM_PLANTED={planted:?}");
@@ -144,8 +153,10 @@ fn one_seed() {
     let seed = variable("TRADEMESH_SIM_SEED");
     let choice = Choice {
         seed: seed.unwrap_or(7),
+        workload: named("TRADEMESH_SIM_WORKLOAD", &[Workload::Long, Workload::Short]).unwrap_or_default(),
         crash_at: variable("TRADEMESH_SIM_CRASH_AT"),
-        planted: planted(),
+        cut_at: variable("TRADEMESH_SIM_CUT_AT").map(|change| change as u32),
+        planted: named("TRADEMESH_SIM_PLANTED", &Planted::ALL),
         is_shown: seed.is_some(),
     };
     let first = holds(choice);
@@ -169,11 +180,14 @@ fn one_seed() {
 fn a_failure_names_the_command_that_runs_it_again() {
     let choice = Choice {
         seed: 1,
+        workload: Workload::Short,
         crash_at: Some(35),
+        cut_at: Some(7),
         planted: Some(Planted::NoEpochCheck),
         is_shown: false,
     };
-    let expected = "TRADEMESH_SIM_SEED=1 TRADEMESH_SIM_CRASH_AT=35 TRADEMESH_SIM_PLANTED=NoEpochCheck cargo test";
+    let expected = "TRADEMESH_SIM_SEED=1 TRADEMESH_SIM_WORKLOAD=Short TRADEMESH_SIM_CRASH_AT=35 TRADEMESH_SIM_CUT_AT=7 \
+                    TRADEMESH_SIM_PLANTED=NoEpochCheck cargo test";
     assert!(rerun(choice).contains(expected), "{}", rerun(choice));
 }
 

@@ -3,7 +3,7 @@
 use domain::{AccountId, ClientOrderId, OrderId, Side, Symbol};
 use std::collections::{BTreeMap, BTreeSet};
 use trading::Reply;
-use trading::core::{Command, HaltScope, Replace, Submit};
+use trading::core::{Command, GroupSubmit, HaltScope, Replace, Submit};
 
 /// Whose key, and which.
 pub(crate) type Key = (AccountId, ClientOrderId);
@@ -15,6 +15,8 @@ pub(crate) enum Wish {
     Order(Submit),
     /// An order in place of another.
     Replace(Replace),
+    /// New orders that hang together.
+    Group(GroupSubmit),
 }
 
 impl Wish {
@@ -22,6 +24,7 @@ impl Wish {
         match self {
             Wish::Order(submit) => &submit.account,
             Wish::Replace(replace) => &replace.account,
+            Wish::Group(group) => &group.orders[0].account,
         }
     }
 
@@ -30,6 +33,7 @@ impl Wish {
         let ids = match self {
             Wish::Order(submit) => vec![&submit.client_order_id],
             Wish::Replace(replace) => vec![&replace.client_order_id],
+            Wish::Group(group) => group.orders.iter().map(|order| &order.client_order_id).collect(),
         };
         let key = |id: &ClientOrderId| (self.account().clone(), id.clone());
         ids.into_iter().map(key).collect()
@@ -44,6 +48,7 @@ impl Wish {
         match self.clone() {
             Wish::Order(submit) => Command::Submit(submit),
             Wish::Replace(replace) => Command::Replace(replace),
+            Wish::Group(group) => Command::Group(group),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::disk::Phase;
 use super::executor::{Group, Tasks};
+use super::run::Choice;
 use super::states::{State, States};
 use super::trace::Trace;
 use mesh::time::{Chance, Clock};
@@ -60,6 +61,8 @@ pub(crate) struct World {
     pub(crate) trace: Trace,
     pub(crate) states: States,
     pub(crate) planted: Option<Planted>,
+    /// Whether faults happen that nobody chose.
+    has_faults: bool,
     /// What of the network, the disk and the people is left to chance.
     pub(crate) chance: Chance,
     /// Whether the faults are over, and with them the crowd and the clients' wishes.
@@ -77,18 +80,21 @@ pub(crate) struct World {
     pub(crate) under_way: Arc<AtomicU32>,
     /// Where the journal of the newest owner stands.
     pub(crate) phase: Arc<Mutex<Phase>>,
+    /// Whether a trigger's decision is in the batch that is being written.
+    pub(crate) fires: Arc<AtomicBool>,
     /// What must never happen, and did.
     pub(crate) violations: Arc<Mutex<Vec<String>>>,
 }
 
 impl World {
-    pub(crate) fn new(tasks: Tasks, clock: Clock, trace: Trace, chance: Chance, planted: Option<Planted>) -> World {
+    pub(crate) fn new(tasks: Tasks, clock: Clock, trace: Trace, chance: Chance, choice: Choice) -> World {
         World {
             tasks,
             clock,
             trace,
             states: States::new(),
-            planted,
+            planted: choice.planted,
+            has_faults: choice.workload.has_faults(),
             chance,
             quiet: Arc::default(),
             owner: Arc::default(),
@@ -98,6 +104,7 @@ impl World {
             flight: Arc::default(),
             under_way: Arc::default(),
             phase: Arc::default(),
+            fires: Arc::default(),
             violations: Arc::default(),
         }
     }
@@ -110,9 +117,9 @@ impl World {
         self.quiet.store(true, Ordering::Relaxed);
     }
 
-    /// Chance with a probability in a thousand; never once it is quiet.
+    /// A fault, with a probability in a thousand; never once it is quiet.
     pub(crate) fn strikes(&self, per_mille: u64) -> bool {
-        self.chance.below(1_000) < per_mille && !self.is_quiet()
+        self.chance.below(1_000) < per_mille && self.has_faults && !self.is_quiet()
     }
 
     /// Whether the venue cannot be reached now.

@@ -2,7 +2,7 @@
 
 use super::{MOST_CANCELS, Parts};
 use crate::wish::{Asked, Key, Wish};
-use domain::OrderId;
+use domain::{OrderId, Price};
 use std::collections::{BTreeMap, BTreeSet};
 use trading::codec::Record;
 use trading::core::{Entry, Event, HaltScope, State, Submit};
@@ -63,9 +63,25 @@ fn is_as_asked(asked: &Asked, orders: &[&Entry]) -> bool {
                 && (terms.symbol.clone(), terms.side) == (asked.symbol.clone(), asked.side)
                 && (replace.price.is_none() || terms.price == replace.price)
                 && (replace.quantity.is_none() || total == replace.quantity)
+                && (replace.stop_price.is_none() || stop(entry) == replace.stop_price)
+        }
+        (Wish::Group(group), entries) => {
+            let first = &entries[0].order.terms().order_id;
+            let members = group.orders.iter().zip(entries);
+            let mut all = members.map(|(submit, entry)| {
+                let membership = entry.order.terms().conditions.membership.as_ref();
+                let is_member = membership.is_some_and(|member| (member.kind, &member.group) == (group.kind, first));
+                is_member && has_terms(submit, entry)
+            });
+            entries.len() == group.orders.len() && all.all(|is_same| is_same)
         }
         _ => false,
     }
+}
+
+/// The price that it waits for.
+fn stop(entry: &Entry) -> Option<Price> {
+    entry.order.terms().conditions.trigger?.stated_price()
 }
 
 fn has_terms(submit: &Submit, entry: &Entry) -> bool {

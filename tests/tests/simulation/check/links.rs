@@ -1,14 +1,29 @@
-//! Orders that hang on each other: replacements.
+//! Orders that wait, and orders that hang on each other: nothing waits for ever, each fires once, and two of which only one
+//! is to trade are never at the venue together.
 
+use super::{MOST_CANCELS, groups};
 use crate::exchange::Exchange;
 use domain::{OrderStatus, Quantity};
 use std::collections::BTreeSet;
 use trading::codec::Record;
 use trading::core::{Entry, Event, HaltScope, State};
 
-/// Whether a held order may still wait at rest: a halt covers it. Whatever else it waits for has come by then.
-pub(super) fn waits_rightly(_: &Exchange, state: &State, held: &Entry) -> bool {
-    is_halted(state, held)
+/// Whether a held order may still wait at rest: a halt covers it, or its price has not come, or its entry still works, or
+/// the venue would not cancel what is in its way.
+pub(super) fn waits_rightly(exchange: &Exchange, state: &State, held: &Entry) -> bool {
+    let terms = held.order.terms();
+    let parent = held.parent().and_then(|parent| state.order(parent));
+    let is_stuck = |entry: &Entry| entry.order.status().is_live() && entry.cancels >= MOST_CANCELS;
+    let in_the_way = parent.into_iter().chain(groups::rival(state, held));
+    if is_halted(state, held) || in_the_way.into_iter().any(is_stuck) {
+        return true;
+    }
+    let works = parent.is_some_and(|parent| parent.order.status().is_live());
+    match terms.conditions.trigger.filter(|_| held.triggered.is_none()) {
+        Some(_) if held.order.quantity().is_zero() => works,
+        Some(trigger) => !trigger.is_met(terms.side, held.extreme, exchange.marks()[&terms.symbol].price),
+        None => works && held.triggered.is_none(),
+    }
 }
 
 fn is_halted(state: &State, entry: &Entry) -> bool {
@@ -48,11 +63,34 @@ impl Watch {
                 }
             }
             Event::Intent(intent) if !intent.cancel => {
-                let entry = state.order(intent.order);
-                let old = entry.and_then(Entry::replaces).and_then(|old| state.order(old));
-                if let (Some(entry), Some(old)) = (entry, old.filter(|old| old.order.status().is_at_venue())) {
-                    let (new, old) = (&entry.order.terms().order_id, &old.order.terms().order_id);
+                let Some(entry) = state.order(intent.order) else { return };
+                let old = entry.replaces().and_then(|old| state.order(old));
+                let others = old.into_iter().chain(groups::rival(state, entry));
+                for other in others.filter(|other| other.order.status().is_at_venue()) {
+                    let (new, old) = (&entry.order.terms().order_id, &other.order.terms().order_id);
                     self.wrong.push(format!("{new} goes to the venue while {old} is there"));
+                }
+            }
+            Event::Triggered(fired) => {
+                let Some(entry) = state.order(fired.order) else { return };
+                let terms = entry.order.terms();
+                let is_met = terms
+                    .conditions
+                    .trigger
+                    .is_some_and(|trigger| trigger.is_met(terms.side, entry.extreme, fired.price));
+                if entry.triggered.is_some() || !is_met {
+                    let (order, before) = (&terms.order_id, entry.triggered);
+                    self.wrong
+                        .push(format!("{order} fired at {}, before that at {before:?}", fired.price));
+                }
+            }
+            Event::Released(released) => {
+                let Some(entry) = state.order(released.order) else {
+                    return;
+                };
+                if entry.order.terms().conditions.trigger.is_some() && entry.triggered.is_none() {
+                    self.wrong
+                        .push(format!("{} went before it fired", entry.order.terms().order_id));
                 }
             }
             Event::Changed(changed) => self.see_status(state, changed.order, changed.status),
@@ -81,6 +119,9 @@ impl Watch {
                 self.wrong
                     .extend(found.map(|text| format!("{}: {text}", entry.order.terms().order_id)));
             }
+            let found = groups::member(state, entry, &self.adopted).into_iter();
+            self.wrong
+                .extend(found.map(|text| format!("{}: {text}", entry.order.terms().order_id)));
         }
         self.wrong
     }

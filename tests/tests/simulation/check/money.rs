@@ -1,6 +1,7 @@
 //! Balances and what is set aside.
 
 use super::Parts;
+use super::groups::rival;
 use crate::process;
 use domain::{Money, Side};
 use exchange::core::units::show;
@@ -63,9 +64,15 @@ fn needs(state: &State, entry: &Entry) -> Money {
     alone.checked_sub(shared).unwrap().max(Money::ZERO)
 }
 
-/// The live order that a held one shares its money with: the one whose place it takes.
+/// The live order that a held one shares its money with: the one whose place it takes, or the other leg of its pair, of
+/// which the one at the venue sets aside all that it needs, or the earlier one.
 fn shares_with<'a>(state: &'a State, entry: &Entry) -> Option<&'a Entry> {
-    let is_held = entry.order.status().is_held();
-    let other = entry.replaces().filter(|_| is_held).and_then(|old| state.order(old))?;
+    if !entry.order.status().is_held() {
+        return None;
+    }
+    let replaced = entry.replaces().and_then(|old| state.order(old));
+    let rival = rival(state, entry);
+    let rival = rival.filter(|rival| rival.order.status().is_at_venue() || rival.accepted < entry.accepted);
+    let other = replaced.or(rival)?;
     other.order.status().is_live().then_some(other)
 }

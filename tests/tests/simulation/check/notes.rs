@@ -2,7 +2,7 @@
 
 use crate::states::State as Reached;
 use crate::world::World;
-use domain::OrderStatus;
+use domain::{OrderStatus, Trigger};
 use trading::codec::Record;
 use trading::core::{Event, State};
 
@@ -29,6 +29,8 @@ pub(super) fn note(world: &World, state: &State, record: &Record) {
                 (Some(Unknown), Open | PartiallyFilled, _) => world.note(Reached::AckAfterTimeout),
                 (Some(Rejected), Open | PartiallyFilled, _) => world.note(Reached::Adopted),
                 (_, PendingTrigger, _) => world.note(Reached::HeldAgain),
+                (_, _, "OCO_TRIGGERED" | "OCO_ENDED" | "OCO_FILLED") => world.note(Reached::OtherLegEnded),
+                (_, _, "ENTRY_ENDED") => world.note(Reached::EntryEnded),
                 (_, Rejected, "REPLACED_ORDER_FILLED") => world.note(Reached::ReplacedFilled),
                 (_, Rejected, "NEVER_REACHED_VENUE") => world.note(Reached::AbsentConcluded),
                 (_, Rejected, "SEND_WINDOW_PASSED") => world.note(Reached::WindowPassed),
@@ -39,13 +41,46 @@ pub(super) fn note(world: &World, state: &State, record: &Record) {
         Event::Intent(intent) if intent.cancel && state.order(intent.order).is_some_and(|entry| entry.cancels > 0) => {
             world.note(Reached::CancelRepeated);
         }
-        Event::Released(released)
-            if state
-                .order(released.order)
-                .is_some_and(|entry| entry.replaces().is_some()) =>
-        {
-            world.note(Reached::Replaced);
+        event => held(world, state, event),
+    }
+}
+
+/// As [`note`], of orders that wait or hang on others.
+fn held(world: &World, state: &State, event: &Event) {
+    match event {
+        Event::Triggered(fired) => {
+            let trigger = state
+                .order(fired.order)
+                .and_then(|entry| entry.order.terms().conditions.trigger);
+            world.note(match trigger {
+                Some(Trigger::TakeProfit(_)) => Reached::ProfitTaken,
+                _ => Reached::StopFired,
+            });
         }
+        Event::TrailMoved(moved) if state.order(moved.order).is_some_and(|entry| entry.extreme.is_some()) => {
+            world.note(Reached::TrailMoved);
+        }
+        Event::Resized(resized) => {
+            let entry = state.order(resized.order);
+            if entry.is_some_and(|entry| entry.parent().is_some()) {
+                world.note(Reached::ChildResized);
+            }
+        }
+        Event::Released(released) => {
+            let entry = state.order(released.order);
+            if entry.is_some_and(|entry| entry.parent().is_some()) {
+                world.note(Reached::ChildSent);
+            }
+            if entry.is_some_and(|entry| entry.replaces().is_some()) {
+                world.note(Reached::Replaced);
+            }
+        }
+        Event::CancelRequested(request) => match request.reason.as_str() {
+            "OCO_TRIGGERED" => world.note(Reached::OtherLegCancelled),
+            "CHILD_TRIGGERED" => world.note(Reached::EntryCancelled),
+            "OCO_ENDED" => world.note(Reached::OtherLegEnded),
+            _ => {}
+        },
         _ => {}
     }
 }
