@@ -25,7 +25,7 @@ mod wish;
 mod world;
 
 use run::{Choice, Outcome, Workload, run};
-use states::States;
+use states::{State, States};
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,9 +37,23 @@ const SEEDS: u64 = 2_000;
 /// Within so many seeds every planted bug must be caught.
 const SEEDS_TO_CATCH: u64 = 150;
 
-/// Polls of a process at which it is crashed, one after the other, and how far they lie apart.
-const SWEPT: u64 = 150;
-const SWEEP_STEP: u64 = 5;
+/// Short workloads whose process is crashed at each of its polls, one after the other, and in each change of its disk.
+const SWEPT: u64 = 4;
+
+/// What the short workloads must come to, so that crashing them everywhere shows something.
+const CRASHED_THROUGH: [State; 11] = [
+    State::GroupCommit,
+    State::CrashSyncAck,
+    State::CrashAckSend,
+    State::CrashSendAnswer,
+    State::Replaced,
+    State::BatchPartlyRefused,
+    State::CancelledAll,
+    State::StopFired,
+    State::FireUncommitted,
+    State::FireUnsent,
+    State::ChildSent,
+];
 
 /// A number from the environment.
 fn variable(name: &str) -> Option<u64> {
@@ -138,14 +152,70 @@ fn every_seed_holds_and_every_state_is_reached() {
     assert!(missing.is_empty(), "never reached: {missing:?}");
 }
 
-#[test]
-fn one_workload_holds_wherever_its_process_crashes() {
-    let (_, failures) = judge_all(SWEPT, |poll| Choice {
-        seed: 1,
-        crash_at: Some(poll * SWEEP_STEP),
+/// The short workloads, as nothing happens to their processes.
+fn short(seed: u64) -> Choice {
+    Choice {
+        seed,
+        workload: Workload::Short,
         ..Choice::default()
-    });
-    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    }
+}
+
+#[test]
+fn short_workloads_hold_at_whichever_await_their_process_crashes() {
+    let (mut swept, all) = (0, States::new());
+    for seed in 0..SWEPT {
+        let spared = holds(short(seed));
+        assert_eq!(spared.deaths, 0);
+        let (states, failures) = judge_all(spared.polls_of_last, |poll| Choice {
+            crash_at: Some(poll),
+            ..short(seed)
+        });
+        assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+        swept += spared.polls_of_last;
+        all.add(&states);
+    }
+    println!("crashed at each of {swept} polls of {SWEPT} processes\n{}", all.table());
+    let missing = all.missing_of(&CRASHED_THROUGH);
+    assert!(missing.is_empty(), "never crashed through: {missing:?}");
+}
+
+/// A short workload with the power cut in a change of its first process's disk.
+fn cut(seed: u64, change: u64) -> Choice {
+    Choice {
+        cut_at: Some(change as u32),
+        ..short(seed)
+    }
+}
+
+/// How many changes and syncs the first process makes: the power can go in so many.
+fn changes_of_disk(seed: u64) -> u64 {
+    let is_cut = |change: u64| holds(cut(seed, change)).deaths > 0;
+    let mut beyond = 1;
+    while is_cut(beyond) {
+        beyond *= 2;
+    }
+    let mut last = beyond / 2;
+    while beyond - last > 1 {
+        let middle = last.midpoint(beyond);
+        match is_cut(middle) {
+            true => last = middle,
+            false => beyond = middle,
+        }
+    }
+    beyond
+}
+
+#[test]
+fn short_workloads_hold_in_whichever_change_of_the_disk_the_power_goes() {
+    let mut swept = 0;
+    for seed in 0..SWEPT {
+        let changes = changes_of_disk(seed);
+        let (_, failures) = judge_all(changes, |change| cut(seed, change));
+        assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+        swept += changes;
+    }
+    println!("cut the power in each of {swept} changes of {SWEPT} disks");
 }
 
 #[test]
