@@ -78,6 +78,8 @@ pub(crate) fn unsettled(exchange: &Exchange, state: &State, log: &Log) -> String
         .filter(is_open)
         .map(|entry| format!("order {} is {}", entry.order.terms().order_id, entry.order.status()))
         .collect();
+    let sessions = state.accounts().flat_map(|(_, account)| account.sessions.keys());
+    open.extend(sessions.map(|session| format!("session {session} has no stream and is open")));
     if log.busy > 0 {
         open.push(format!("{} clients are busy", log.busy));
     }
@@ -110,6 +112,7 @@ pub(crate) fn all(parts: &Parts<'_>, disk: &SimulatedDisk) {
     }
     wrong.extend(keys::keys(parts, &records, &state));
     wrong.extend(keys::halts(parts, &records));
+    wrong.extend(keys::sessions(parts, &records));
     wrong.extend(venue::orders(parts.exchange, &state));
     wrong.extend(venue::fills(parts, &records));
     wrong.extend(money::money(parts, &state));

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 use trading::core::{Cancel, CancelAll, Command, HaltScope, LiftHalt, OrderMatch, SetHalt, Submit};
-use trading::{Home, Reply};
+use trading::{Home, Reply, Sessions};
 
 /// How long a client waits for an answer.
 const PATIENCE: Duration = Duration::from_millis(120);
@@ -73,7 +73,7 @@ impl Client {
     }
 
     /// Waits for an answer, but not for ever; none when nobody knows what became of the request.
-    async fn patient<T>(&self, asking: impl Future<Output = mesh::Result<T>>) -> Option<mesh::Result<T>> {
+    pub(super) async fn patient<T>(&self, asking: impl Future<Output = mesh::Result<T>>) -> Option<mesh::Result<T>> {
         let answer = tokio::select! {
             biased;
             answer = asking => answer,
@@ -86,15 +86,20 @@ impl Client {
     }
 
     async fn home(&self) -> Home {
+        self.owner().await.0
+    }
+
+    /// Where the shard is reached, and its sessions.
+    pub(super) async fn owner(&self) -> (Home, Sessions) {
         loop {
-            match self.world.home() {
-                Some(home) => return home,
+            match self.world.reached() {
+                Some(owner) => return owner,
                 None => self.world.clock.sleep(Duration::from_millis(20)).await,
             }
         }
     }
 
-    async fn pause(&self) {
+    pub(super) async fn pause(&self) {
         self.world
             .clock
             .sleep(Duration::from_micros(5_000 + self.chance.below(40_000)))

@@ -18,6 +18,7 @@ mod executor;
 mod line;
 mod process;
 mod run;
+mod sessions;
 mod states;
 mod stops;
 mod trace;

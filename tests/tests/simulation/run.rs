@@ -145,6 +145,14 @@ pub(crate) fn run(choice: Choice) -> Outcome {
     run.start_process();
     run.start_consumer();
     let (clients, orders) = choice.workload.clients();
+    let keeper = Client {
+        world: run.world.clone(),
+        exchange: run.exchange.clone(),
+        log: Arc::clone(&run.log),
+        chance: chance(200),
+        name: clients,
+    };
+    run.world.tasks.spawn(WORLD, keeper.keep_sessions());
     for name in 0..clients {
         let client = Client {
             world: run.world.clone(),

@@ -77,6 +77,10 @@ states! {
     ChildResized "exit grew with its entry"
     ChildSent "child sent for what its entry filled"
     EntryEnded "child ended without an entry"
+    SessionHeld "session held"
+    SessionClosed "session closed"
+    SessionLost "session lost, and live orders with it"
+    SessionOutlived "session outlived its process"
     ConsumerCrashed "consumer crashed within its transaction"
     ConsumerCaughtUp "consumer caught up after a crash"
 }

@@ -160,6 +160,8 @@ pub(crate) struct Log {
     pub(crate) cancelled: BTreeSet<OrderId>,
     /// The halts that a client was told are in force.
     pub(crate) halts: BTreeSet<(HaltScope, String)>,
+    /// The sessions that a client was told are held.
+    pub(crate) sessions: BTreeSet<Key>,
     /// Clients that still want something.
     pub(crate) busy: usize,
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
-use trading::Home;
+use trading::{Home, Sessions};
 
 /// When every world begins, in microseconds since the Unix epoch.
 pub(crate) const BEGINNING: i64 = 1_790_000_000_000_000;
@@ -70,7 +70,7 @@ pub(crate) struct World {
     /// Who was started last, and may own the shard.
     owner: Arc<AtomicU32>,
     /// How to reach the shard.
-    home: Arc<Mutex<Option<(Group, Home)>>>,
+    home: Arc<Mutex<Option<(Group, Home, Sessions)>>>,
     /// Processes that ended by themselves, and why.
     pub(crate) ended: Arc<Mutex<Vec<(Group, mesh::Error)>>>,
     /// Until when the venue is out of reach, on the world's clock.
@@ -140,22 +140,29 @@ impl World {
         self.owner.store(group, Ordering::Relaxed);
     }
 
-    /// Where the shard is reached; none before the first owner is up.
+    /// Where the shard is reached, and its sessions; none before the first owner is up.
+    pub(crate) fn reached(&self) -> Option<(Home, Sessions)> {
+        let home = self.home.lock();
+        home.as_ref()
+            .map(|(_, home, sessions)| (home.clone(), sessions.clone()))
+    }
+
+    /// As [`World::reached`], without the sessions.
     pub(crate) fn home(&self) -> Option<Home> {
-        self.home.lock().as_ref().map(|(_, home)| home.clone())
+        self.reached().map(|(home, _)| home)
     }
 
     /// As [`World::home`], once it is the present owner that is reached.
     pub(crate) fn home_of_owner(&self) -> Option<Home> {
         let home = self.home.lock();
-        let (group, home) = home.as_ref()?;
+        let (group, home, _) = home.as_ref()?;
         (*group == self.owner()).then(|| home.clone())
     }
 
     /// An owner is up.
-    pub(crate) fn publish(&self, group: Group, home: Home) {
+    pub(crate) fn publish(&self, group: Group, home: Home, sessions: Sessions) {
         if self.owner() == group {
-            *self.home.lock() = Some((group, home));
+            *self.home.lock() = Some((group, home, sessions));
         }
     }
 

@@ -128,3 +128,18 @@ pub(super) fn halts(parts: &Parts<'_>, records: &[Record]) -> Vec<String> {
     wrong.extend(missing.map(|halt| format!("the halt {halt:?} was acknowledged and is not in the journal")));
     wrong
 }
+
+/// Acknowledged sessions are journalled, and every session is somebody's.
+pub(super) fn sessions(parts: &Parts<'_>, records: &[Record]) -> Vec<String> {
+    let opened: BTreeSet<Key> = records
+        .iter()
+        .filter_map(|record| match &record.event {
+            Event::SessionOpened(opened) => Some((opened.account.clone(), opened.session.clone())),
+            _ => None,
+        })
+        .collect();
+    let missing = parts.log.sessions.difference(&opened);
+    missing
+        .map(|session| format!("the session {session:?} was acknowledged and is not in the journal"))
+        .collect()
+}

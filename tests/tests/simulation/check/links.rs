@@ -44,6 +44,8 @@ pub(super) struct Watch {
     wrong: Vec<String>,
     /// Orders that were taken for absent, and were there after all: the venue has broken its word.
     adopted: BTreeSet<u64>,
+    /// Live orders of sessions that were lost.
+    lost: BTreeSet<u64>,
 }
 
 impl Watch {
@@ -93,6 +95,16 @@ impl Watch {
                         .push(format!("{} went before it fired", entry.order.terms().order_id));
                 }
             }
+            Event::SessionClosed(closed) if closed.lost => {
+                let account = state.account(&closed.account);
+                let session = account.and_then(|account| account.sessions.get(&closed.session));
+                let Some(session) = session else { return };
+                let live = state.live_orders().filter(|entry| {
+                    let terms = entry.order.terms();
+                    terms.account == closed.account && session.covers.matches(terms)
+                });
+                self.lost.extend(live.map(|entry| entry.accepted));
+            }
             Event::Changed(changed) => self.see_status(state, changed.order, changed.status),
             Event::Filled(filled) => self.see_status(state, filled.order, filled.status),
             _ => {}
@@ -114,6 +126,11 @@ impl Watch {
     /// What was wrong, at rest.
     pub(super) fn ended(mut self, state: &State) -> Vec<String> {
         for entry in state.orders() {
+            let is_live = entry.order.status().is_live() && entry.cancels < MOST_CANCELS;
+            if is_live && self.lost.contains(&entry.accepted) {
+                let order = &entry.order.terms().order_id;
+                self.wrong.push(format!("{order} lives, and its session was lost"));
+            }
             if entry.order.terms().conditions.replaces.is_some() {
                 let found = self.replacement(state, entry);
                 self.wrong

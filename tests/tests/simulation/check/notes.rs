@@ -75,6 +75,14 @@ fn held(world: &World, state: &State, event: &Event) {
                 world.note(Reached::Replaced);
             }
         }
+        Event::SessionClosed(closed) => {
+            let live = state.account(&closed.account).map_or(0, |account| account.live.len());
+            match closed.lost {
+                true if live > 0 => world.note(Reached::SessionLost),
+                true => {}
+                false => world.note(Reached::SessionClosed),
+            }
+        }
         Event::CancelRequested(request) => match request.reason.as_str() {
             "OCO_TRIGGERED" => world.note(Reached::OtherLegCancelled),
             "CHILD_TRIGGERED" => world.note(Reached::EntryCancelled),
