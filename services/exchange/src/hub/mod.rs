@@ -6,7 +6,7 @@ mod topics;
 pub use topics::{Kind, Pace, Topic, Window};
 
 use crate::core::effects::{Execution, UserEvent, UserEventKind};
-use crate::core::listing::Listing;
+use crate::core::listing::{Listing, places};
 use crate::core::market::MarketEvent;
 use crate::core::venue::Venue;
 use crate::faults::{Class, Frame, Framing};
@@ -67,6 +67,7 @@ struct Listener {
 /// All readers by what they listen to.
 pub struct Hub {
     listings: Vec<Listing>,
+    places: BTreeMap<String, usize>,
     topics: Mutex<Vec<Vec<Arc<Reader>>>>,
     digest: Mutex<Digest>,
     accounts: Mutex<BTreeMap<String, Vec<Listener>>>,
@@ -81,6 +82,7 @@ impl Hub {
         let topics = (0..(listings.len() + 1) * KINDS).map(|_| Vec::new()).collect();
         Self {
             digest: Mutex::new(Digest::new(listings.len())),
+            places: places(&listings),
             listings,
             topics: Mutex::new(topics),
             accounts: Mutex::default(),
@@ -107,7 +109,7 @@ impl Hub {
 
     /// The topic of a stream's name, such as `btcusdt@depth@100ms`.
     pub fn topic(&self, name: &str) -> Option<Topic> {
-        Topic::parse(name, &self.listings)
+        Topic::parse(name, &self.places)
     }
 
     /// The stream's name of a topic.
