@@ -190,8 +190,10 @@ async fn bad_requests_have_their_codes() {
         (Method::POST, "/api/v3/depth"),
         (Method::GET, "/"),
         (Method::GET, "/api/v1/ping"),
+        (Method::GET, "/api"),
+        (Method::POST, "/api/v3/sor/order"),
     ] {
-        assert_eq!(venue.send(method, path, None, "").await.status, 404, "{path}");
+        venue.send(method, path, None, "").await.is_of_no_route();
     }
 }
 
