@@ -344,7 +344,7 @@ fn mistakes_at_the_start_are_one_line_and_exit_code_2() {
         (vec!["up", "--set", "exchange.symbols=many"], "exchange.symbols"),
         (
             vec!["up", "--any-port", "--set", &data_dir, "--set", "exchange.symbols=0"],
-            "exchange.symbols must be 1 to 400",
+            "exchange.symbols must be 1 to 1200",
         ),
         (vec!["up", "--set", "exchange"], "KEY=VALUE"),
         (

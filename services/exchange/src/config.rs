@@ -25,7 +25,7 @@ pub enum Profile {
 pub struct Config {
     /// Address of the Binance surface.
     pub listen: String,
-    /// Number of symbols, 1 to 400.
+    /// Number of symbols, 1 to 1200.
     pub symbols: usize,
     /// Seed of the crowd: the same seed and no orders make the same tape.
     pub seed: u64,
@@ -43,7 +43,7 @@ pub struct Config {
     pub maker_fee_bps: u32,
     /// Commission of taking orders in hundredths of a per cent, at most 1000.
     pub taker_fee_bps: u32,
-    /// Open orders of an account in one symbol.
+    /// Open orders of an account in one symbol, at most 2000000.
     pub max_open_orders: usize,
     /// Closed orders, and fills, remembered of each account.
     pub history_per_account: usize,
@@ -109,10 +109,10 @@ impl Config {
     /// `INVALID / CONFIG_OUT_OF_BOUNDS` naming the option and its bounds.
     pub fn check(&self) -> mesh::Result<()> {
         let options = [
-            ("symbols", self.symbols as u64, 1, 400),
+            ("symbols", self.symbols as u64, 1, 1_200),
             ("maker_fee_bps", u64::from(self.maker_fee_bps), 0, 1_000),
             ("taker_fee_bps", u64::from(self.taker_fee_bps), 0, 1_000),
-            ("max_open_orders", self.max_open_orders as u64, 1, 100_000),
+            ("max_open_orders", self.max_open_orders as u64, 1, 2_000_000),
             ("history_per_account", self.history_per_account as u64, 1, 1_000_000),
             ("mailbox", self.mailbox as u64, 1, 1_000_000),
             ("step_ms", self.step_ms, 1, 1_000),
@@ -183,7 +183,7 @@ mod tests {
         Config::default().check().unwrap();
         type Edit = fn(&mut Config);
         let table: [(Edit, &str); 4] = [
-            (|config| config.symbols = 0, "exchange.symbols must be 1 to 400, not 0"),
+            (|config| config.symbols = 0, "exchange.symbols must be 1 to 1200, not 0"),
             (
                 |config| config.scale = f64::NAN,
                 "exchange.scale must be 0.01 to 20, not NaN",

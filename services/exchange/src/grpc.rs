@@ -12,9 +12,10 @@ use mesh::pb::Timestamp;
 use mesh::pb::exchange::exchange_service_server::ExchangeService;
 use mesh::pb::exchange::{
     ClearFaultsRequest, ClearFaultsResponse, ClientKind, DisconnectClientsRequest, DisconnectClientsResponse,
-    FaultCount, FaultPlan, FaultScope, GetFaultsRequest, GetFaultsResponse, GetMarketRequest, GetMarketResponse,
-    HaltSymbolRequest, HaltSymbolResponse, ListVenueAccountsRequest, ListVenueAccountsResponse, ResumeSymbolRequest,
-    ResumeSymbolResponse, SetFaultsRequest, SetFaultsResponse, SymbolStatus, VenueAccount, VenueBalance,
+    EndUserDataStreamsRequest, EndUserDataStreamsResponse, FaultCount, FaultPlan, FaultScope, GetFaultsRequest,
+    GetFaultsResponse, GetMarketRequest, GetMarketResponse, HaltSymbolRequest, HaltSymbolResponse,
+    ListVenueAccountsRequest, ListVenueAccountsResponse, ResumeSymbolRequest, ResumeSymbolResponse, SetFaultsRequest,
+    SetFaultsResponse, SymbolStatus, VenueAccount, VenueBalance,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -79,6 +80,8 @@ fn plan_of(asked: &FaultPlan) -> Result<Plan, mesh::Error> {
         stale_max_ms: millis(asked.stale_max_ms),
         depth_damage: asked.depth_damage,
         disconnect: asked.disconnect,
+        reply_duplicate: asked.reply_duplicate,
+        reply_reorder: asked.reply_reorder,
     };
     match plan.invalid() {
         Some(fault) => Err(out_of_bounds(fault.name())),
@@ -119,6 +122,8 @@ fn plan_stated(plan: &Plan) -> FaultPlan {
         stale_max_ms: millis(plan.stale_max_ms),
         depth_damage: plan.depth_damage,
         disconnect: plan.disconnect,
+        reply_duplicate: plan.reply_duplicate,
+        reply_reorder: plan.reply_reorder,
     }
 }
 
@@ -245,6 +250,18 @@ impl ExchangeService for Grpc {
         tracing::warn!(cut, "clients disconnected");
         let disconnected = cut.try_into().unwrap_or(i32::MAX);
         Ok(Response::new(DisconnectClientsResponse { disconnected }))
+    }
+
+    async fn end_user_data_streams(
+        &self,
+        request: Request<EndUserDataStreamsRequest>,
+    ) -> Result<Response<EndUserDataStreamsResponse>, Status> {
+        let account = request.into_inner().account;
+        let account = Some(account.as_str()).filter(|account| !account.is_empty());
+        let ended = self.api.hub.end_streams(account, self.api.millis());
+        tracing::warn!(ended, "user data streams ended");
+        let ended = ended.try_into().unwrap_or(i32::MAX);
+        Ok(Response::new(EndUserDataStreamsResponse { ended }))
     }
 
     async fn halt_symbol(&self, request: Request<HaltSymbolRequest>) -> Result<Response<HaltSymbolResponse>, Status> {

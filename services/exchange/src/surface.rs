@@ -6,7 +6,7 @@ use crate::codec;
 use crate::config::Config;
 use crate::core::effects::Effects;
 use crate::core::ledger::Ledger;
-use crate::core::listing::Listing;
+use crate::core::listing::{Listing, places};
 use crate::core::venue::{self, Venue};
 use crate::faults::Faults;
 use crate::hub::Hub;
@@ -84,6 +84,7 @@ pub async fn open(
         accounts: Accounts::new(accounts_dir, opening, handle.clone(), now.clone()),
         meter,
         now,
+        places: places(&listings),
         listings,
         info,
         fees_bps: (config.maker_fee_bps, config.taker_fee_bps),

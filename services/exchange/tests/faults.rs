@@ -14,6 +14,7 @@ use exchange::rest::Halt;
 use exchange::ws::clients::ClientKind;
 use http::Method;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 const ORDER: &str = "/api/v3/order";
@@ -122,6 +123,106 @@ async fn replies_are_cut_unknown_or_late_and_the_ledger_stays_exact() {
 async fn far_bid_quiet(venue: &TestVenue, id: &str) -> String {
     venue.api.faults.set(Plan::default());
     far_bid(venue, id).await
+}
+
+/// What comes back for so many pings, once all of them were sent: the ids, in their order, to the last frame. One that is
+/// overtaken by nothing comes within a second.
+async fn pings(venue: &TestVenue, count: usize) -> Vec<u64> {
+    let mut socket = venue.socket("/ws-api/v3").await;
+    for id in 0..count {
+        socket.send(json!({"id": id, "method": "ping"})).await;
+    }
+    let mut seen = Vec::new();
+    while let Ok(frame) = tokio::time::timeout(Duration::from_millis(1_500), socket.next()).await {
+        seen.push(frame["id"].as_u64().unwrap());
+    }
+    seen
+}
+
+#[tokio::test]
+async fn replies_of_the_websocket_api_come_twice_and_out_of_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let venue = TestVenue::start(config(), folder.path()).await;
+    let plan = |reply_duplicate, reply_reorder| Plan {
+        seed: 5,
+        scope: Scope::All,
+        reply_duplicate,
+        reply_reorder,
+        ..Plan::default()
+    };
+    venue.api.faults.set(plan(1.0, 0.0));
+    assert_eq!(pings(&venue, 3).await, [0, 0, 1, 1, 2, 2]);
+    assert_eq!(injected(&venue, Fault::ReplyDuplicate), 3);
+    venue.api.faults.set(plan(0.0, 1.0));
+    // the last has none to overtake it, and comes by itself
+    assert_eq!(pings(&venue, 5).await, [1, 0, 3, 2, 4]);
+    assert_eq!(injected(&venue, Fault::ReplyReorder), 3);
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        venue.api.faults.set(plan(0.3, 0.3));
+        runs.push(pings(&venue, 60).await);
+    }
+    assert_eq!(runs[0], runs[1], "the seed decides");
+    assert!(
+        runs[0].windows(2).any(|pair| pair[0] == pair[1]) && !runs[0].is_sorted(),
+        "{:?}",
+        runs[0]
+    );
+
+    // REST has one reply to a request, in the order of the requests.
+    venue.api.faults.set(plan(1.0, 1.0));
+    assert_eq!(venue.get("/api/v3/time", "").await.status, 200);
+    let counts = [Fault::ReplyDuplicate, Fault::ReplyReorder].map(|fault| injected(&venue, fault));
+    assert_eq!(counts, [0, 0]);
+
+    // A reply that comes twice is of one order: the ledger is exact.
+    let query = far_bid_quiet(&venue, "doubled").await;
+    let fields = format!("{query}&apiKey=key-alice&timestamp={}", venue.millis());
+    let fields: BTreeMap<&str, &str> = fields.split('&').filter_map(|pair| pair.split_once('=')).collect();
+    let payload: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let mut params = json!(fields);
+    params["signature"] = json!(hmac(&payload.join("&")));
+    venue.api.faults.set(plan(1.0, 0.0));
+    let mut socket = venue.socket("/ws-api/v3").await;
+    let placed = socket
+        .ask(json!({"id": 7, "method": "order.place", "params": params}))
+        .await;
+    assert_eq!((&placed["id"], &placed["status"]), (&json!(7), &json!(200)), "{placed}");
+    assert_eq!(socket.next().await, placed);
+    assert_eq!(injected(&venue, Fault::ReplyDuplicate), 1);
+    venue.api.faults.set(Plan::default());
+    let open = venue.signed(Method::GET, "/api/v3/openOrders", "alice", "").await.ok();
+    assert_eq!(open.as_array().unwrap().len(), 1, "{open}");
+}
+
+#[tokio::test]
+async fn user_data_ends_on_demand_and_can_be_subscribed_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let venue = TestVenue::start(config(), folder.path()).await;
+    let mut socket = user_data(&venue).await;
+    let time = venue.millis();
+    let signature = hmac(&format!("apiKey=key-bob&timestamp={time}"));
+    let bob = json!({
+        "id": 2, "method": "userDataStream.subscribe.signature",
+        "params": {"apiKey": "key-bob", "timestamp": time, "signature": signature},
+    });
+    assert_eq!(socket.ask(bob.clone()).await["result"]["subscriptionId"], 1);
+    let ended = |id: u64| json!({"subscriptionId": id, "event": {"e": "eventStreamTerminated", "E": venue.millis()}});
+    assert_eq!(venue.api.hub.end_streams(Some("nobody"), venue.millis()), 0);
+    assert_eq!(venue.api.hub.end_streams(Some("bob"), venue.millis()), 1);
+    assert_eq!(socket.next().await, ended(1));
+    let status = socket.ask(json!({"id": 3, "method": "session.status"})).await;
+    assert_eq!(status["result"]["userDataStream"], true, "alice's goes on");
+    let again = socket.ask(bob).await;
+    assert_eq!(again["result"]["subscriptionId"], 2, "{again}");
+    assert_eq!(venue.api.hub.end_streams(None, venue.millis()), 2);
+    let mut told = [socket.next().await, socket.next().await];
+    told.sort_by_key(|event| event["subscriptionId"].as_u64());
+    assert_eq!(told, [ended(0), ended(2)]);
+    let listed = socket.ask(json!({"id": 4, "method": "session.subscriptions"})).await;
+    assert_eq!(listed["result"], json!([]), "the connection lives");
+    let gone = json!({"id": 5, "method": "userDataStream.unsubscribe", "params": {"subscriptionId": 2}});
+    assert_eq!(socket.ask(gone).await["error"]["code"], -2036);
 }
 
 #[tokio::test]

@@ -190,8 +190,10 @@ async fn bad_requests_have_their_codes() {
         (Method::POST, "/api/v3/depth"),
         (Method::GET, "/"),
         (Method::GET, "/api/v1/ping"),
+        (Method::GET, "/api"),
+        (Method::POST, "/api/v3/sor/order"),
     ] {
-        assert_eq!(venue.send(method, path, None, "").await.status, 404, "{path}");
+        venue.send(method, path, None, "").await.is_of_no_route();
     }
 }
 
@@ -331,4 +333,40 @@ async fn streams_are_chosen_while_connected() {
         let refused = tokio_tungstenite::connect_async(format!("ws://{}{path}", venue.address)).await;
         assert!(refused.is_err(), "{path}");
     }
+}
+
+#[tokio::test]
+async fn as_many_symbols_as_are_allowed_are_listed_followed_and_traded() {
+    let folder = tempfile::tempdir().unwrap();
+    let many = exchange::Config {
+        symbols: 1_200,
+        step_ms: 1_000,
+        ..config()
+    };
+    many.check().unwrap();
+    let venue = TestVenue::start(many, folder.path()).await;
+    let info = venue.get("/api/v3/exchangeInfo", "").await.ok();
+    let names: Vec<&str> = info["symbols"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|symbol| symbol["symbol"].as_str().unwrap())
+        .collect();
+    assert_eq!(names.len(), 1_200);
+    let last = names[1_199];
+    let bought = format!("symbol={last}&side=BUY&type=MARKET&quoteOrderQty=100");
+    let filled = venue.signed(Method::POST, "/api/v3/order", "alice", &bought).await.ok();
+    assert_eq!((&filled["symbol"], &filled["status"]), (&json!(last), &json!("FILLED")));
+
+    // Binance's bound of streams on one connection.
+    let mut socket = venue.socket("/stream").await;
+    let stream = |name: &&str| format!("{}@bookTicker", name.to_lowercase());
+    let most: Vec<String> = names.iter().take(1_024).map(stream).collect();
+    let followed = socket
+        .ask(json!({"id": 1, "method": "SUBSCRIBE", "params": most}))
+        .await;
+    assert_eq!(followed, json!({"id": 1, "result": null}));
+    let more = json!({"id": 2, "method": "SUBSCRIBE", "params": [stream(&last)]});
+    let refused = socket.ask(more).await;
+    assert_eq!(refused["error"]["msg"], "Invalid request: too many streams");
 }

@@ -561,6 +561,6 @@ async fn commissions_are_told_and_may_be_paid_in_the_fee_asset() {
     let refused = desk.post("/api/v3/order/test", &query.replace("true", "maybe")).await;
     assert_eq!(refused.code(), (400, -1100));
     for path in ["/sapi/v1/nothing", "/api/v3/orderList/opo", "/api/v2/order"] {
-        assert_eq!(desk.venue.get(path, "").await.status, 404, "{path}");
+        desk.venue.get(path, "").await.is_of_no_route();
     }
 }

@@ -12,9 +12,9 @@ use exchange::{Config, NAME};
 use mesh::app::testing::Bed;
 use mesh::pb::exchange::exchange_service_client::ExchangeServiceClient;
 use mesh::pb::exchange::{
-    ClearFaultsRequest, ClientKind, DisconnectClientsRequest, FaultPlan, FaultScope, GetFaultsRequest,
-    GetMarketRequest, HaltSymbolRequest, ListVenueAccountsRequest, ListVenueAccountsResponse, ResumeSymbolRequest,
-    SetFaultsRequest, SymbolStatus,
+    ClearFaultsRequest, ClientKind, DisconnectClientsRequest, EndUserDataStreamsRequest, FaultPlan, FaultScope,
+    GetFaultsRequest, GetMarketRequest, HaltSymbolRequest, ListVenueAccountsRequest, ListVenueAccountsResponse,
+    ResumeSymbolRequest, SetFaultsRequest, SymbolStatus,
 };
 use mesh::time::{Chance, Clock};
 use std::path::Path;
@@ -175,6 +175,8 @@ fn every_fault() -> FaultPlan {
         stale_max_ms: 8,
         depth_damage: 0.14,
         disconnect: 0.15,
+        reply_duplicate: 0.16,
+        reply_reorder: 0.17,
     }
 }
 
@@ -213,8 +215,8 @@ async fn operators_set_faults_halt_symbols_and_cut_clients() {
         .map(|count| (count.fault.as_str(), count.injected))
         .collect();
     assert_eq!(
-        (named.len(), named[0], named[14]),
-        (15, ("reply_delay", 0), ("disconnect", 0))
+        (named.len(), named[0], named[16]),
+        (17, ("reply_delay", 0), ("reply_reorder", 0))
     );
     assert_eq!((found.requests, found.user_events, found.market_frames), (0, 0, 0));
     let wrong = [
@@ -284,6 +286,14 @@ async fn operators_set_faults_halt_symbols_and_cut_clients() {
     let nobody = DisconnectClientsRequest { which: 9 };
     let refused = client.disconnect_clients(request(nobody, &risk)).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
+
+    for account in ["", "paper-1"] {
+        let all = EndUserDataStreamsRequest {
+            account: account.to_owned(),
+        };
+        let ended = client.end_user_data_streams(request(all, &risk)).await.unwrap();
+        assert_eq!(ended.into_inner().ended, 0, "nobody listens");
+    }
 
     let halt = |symbol: &str, status: i32| HaltSymbolRequest {
         symbol: symbol.to_owned(),

@@ -223,7 +223,6 @@ async fn bad_requests_are_refused() {
     let table = [
         (json!([]), -1135),
         (json!({"id": 1}), -1102),
-        (json!({"id": 1, "method": "dance"}), -1020),
         (json!({"id": 1, "method": "time", "params": {"a": []}}), -1130),
         (json!({"id": 1, "method": "session.logon"}), -1102),
         (
@@ -235,6 +234,24 @@ async fn bad_requests_are_refused() {
     ];
     for (request, code) in table {
         assert_eq!(socket.ask(request.clone()).await["error"]["code"], code, "{request}");
+    }
+    // The published error of what is not there: -1020 UNSUPPORTED_OPERATION. Methods that Binance has and the venue has
+    // not, and those that ended, answer like those that never were.
+    for method in [
+        "dance",
+        "sor.order.place",
+        "myAllocations",
+        "userDataStream.start",
+        "order.Place",
+        "",
+    ] {
+        let mut answer = socket.ask(json!({"id": "x", "method": method})).await;
+        assert!(answer["rateLimits"].take().is_array(), "{answer}");
+        let expected = json!({
+            "id": "x", "status": 400, "rateLimits": null,
+            "error": {"code": -1020, "msg": "This operation is not supported."},
+        });
+        assert_eq!(answer, expected, "{method}");
     }
     assert_eq!(
         socket.ask(json!({"id": 2, "method": "ping"})).await["result"],

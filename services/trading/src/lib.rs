@@ -27,6 +27,7 @@ pub mod venue;
 pub use alerts::Alerts;
 pub use config::{Config, LimitOptions};
 pub use reconcile::Home;
+pub use sessions::{Held, Sessions, ShardOf};
 pub use shard::{AccountView, Ask, OrderFilter, Reply, ShardHandle};
 pub use start::{Ground, build, build_on, reconcile, restore, start_shard};
 

@@ -49,11 +49,11 @@ struct Lost {
 
 /// The sessions of this process. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Sessions(Arc<Inner>);
+pub struct Sessions(Arc<Inner>);
 
 /// A stream that holds a session: dropping it is losing it.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub struct Held {
     sessions: Sessions,
     key: Key,
     /// Cancelled when the session is over.
@@ -68,12 +68,7 @@ impl Drop for Held {
 
 impl Sessions {
     /// Starts to watch over the sessions of these shards, beginning with the journalled ones.
-    pub(crate) fn start(
-        shards: Arc<Vec<ShardHandle>>,
-        shard_of: ShardOf,
-        clock: Clock,
-        shutdown: &Shutdown,
-    ) -> Sessions {
+    pub fn start(shards: Arc<Vec<ShardHandle>>, shard_of: ShardOf, clock: Clock, shutdown: &Shutdown) -> Sessions {
         let (lost, inbox) = mpsc::unbounded_channel();
         let sessions = Sessions(Arc::new(Inner {
             present: Mutex::default(),
@@ -97,7 +92,7 @@ impl Sessions {
     ///
     /// # Errors
     /// The refusal of the account's shard.
-    pub(crate) async fn hold(&self, shard: &ShardHandle, opened: SessionOpened) -> Result<Held> {
+    pub async fn hold(&self, shard: &ShardHandle, opened: SessionOpened) -> Result<Held> {
         // Held before it is opened, so that no timer ends it in between.
         let held = self.attach(opened.clone());
         shard.urgent(Command::OpenSession(opened)).await?;
@@ -108,7 +103,7 @@ impl Sessions {
     ///
     /// # Errors
     /// The account's shard has stopped.
-    pub(crate) async fn close(&self, shard: &ShardHandle, account: AccountId, session: SessionId) -> Result<()> {
+    pub async fn close(&self, shard: &ShardHandle, account: AccountId, session: SessionId) -> Result<()> {
         let key = (account.clone(), session.clone());
         shard
             .urgent(Command::CloseSession(SessionClosed {
@@ -173,7 +168,7 @@ fn grace(opened: &SessionOpened) -> Duration {
 }
 
 /// Which shard an account is on.
-pub(crate) type ShardOf = Arc<BTreeMap<AccountId, u32>>;
+pub type ShardOf = Arc<BTreeMap<AccountId, u32>>;
 
 struct Watch {
     sessions: Sessions,

@@ -1,51 +1,22 @@
-//! Clients: they submit, repeat, cancel and halt, and keep a log of what they asked and what they were answered. A request
-//! without an answer is repeated under its key until it has one.
+//! Clients: they submit orders and groups, replace, repeat, cancel and halt, one by one and in batches, and keep a log of what they asked and
+//! what they were answered. A request without an answer is repeated under its key until it has one.
 
 use super::exchange::Exchange;
 use super::process::accounts;
 use super::states::State;
+use super::wish::{Asked, Key, Log, Said, Wish};
 use super::world::World;
-use domain::{AccountId, ClientOrderId, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce};
-use exchange::core::units::show;
+use domain::{AccountId, OrderId, Side};
 use mesh::error::Kind;
 use mesh::time::Chance;
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use trading::core::{Cancel, CancelAll, Command, HaltScope, LiftHalt, OrderMatch, SetHalt, Submit, Wishes};
-use trading::{Home, Reply};
+use trading::core::{Cancel, CancelAll, Command, HaltScope, LiftHalt, OrderMatch, SetHalt, Submit};
+use trading::{Home, Reply, Sessions};
 
 /// How long a client waits for an answer.
 const PATIENCE: Duration = Duration::from_millis(120);
-
-/// An answer to keep.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Said {
-    /// Accepted, as this order.
-    Accepted(Box<Reply>),
-    /// Refused for good.
-    Refused(String),
-}
-
-/// One key of a client.
-#[derive(Debug, Clone)]
-pub(crate) struct Asked {
-    pub(crate) submit: Submit,
-    pub(crate) said: Option<Said>,
-    /// Whether somebody was told that it is being cancelled.
-    pub(crate) is_cancelled: bool,
-}
-
-/// All clients' log.
-#[derive(Default)]
-pub(crate) struct Log {
-    pub(crate) asked: BTreeMap<(AccountId, ClientOrderId), Asked>,
-    /// The halts that a client was told are in force.
-    pub(crate) halts: BTreeSet<(HaltScope, String)>,
-    /// Clients that still want something.
-    pub(crate) busy: usize,
-}
 
 /// One client.
 pub(crate) struct Client {
@@ -62,19 +33,38 @@ impl Client {
         self.log.lock().busy += 1;
         let mut number = 0;
         while !self.world.is_quiet() && number < orders {
-            self.world
-                .clock
-                .sleep(Duration::from_micros(self.chance.below(90_000)))
-                .await;
+            let pause = Duration::from_micros(self.chance.below(90_000));
+            self.world.clock.sleep(pause).await;
             match self.chance.below(100) {
-                0..62 => {
+                0..30 => {
                     number += 1;
-                    let submit = self.new_order(number);
-                    self.submit(submit).await;
+                    self.ask(Asked::order(self.new_order(number))).await;
                 }
-                62..72 => self.repeat().await,
+                30..37 => {
+                    number += 1;
+                    self.ask(Asked::order(self.new_stop(number))).await;
+                }
+                37..44 => {
+                    let group = self.new_group(number + 1);
+                    number += group.wish.keys().len();
+                    self.ask(group).await;
+                }
+                44..52 => {
+                    let several = 2 + self.chance.below(3) as usize;
+                    let asked = self.new_orders(number + 1, several);
+                    number += several;
+                    self.batch(asked).await;
+                }
+                52..64 => {
+                    if let Some(asked) = self.new_replacement(number + 1) {
+                        number += 1;
+                        self.ask(asked).await;
+                    }
+                }
+                64..72 => self.repeat().await,
                 72..76 => self.reuse().await,
-                76..90 => self.cancel().await,
+                76..86 => self.cancel().await,
+                86..90 => self.cancel_several().await,
                 90..95 => self.cancel_all().await,
                 _ => self.halt().await,
             }
@@ -82,63 +72,8 @@ impl Client {
         self.log.lock().busy -= 1;
     }
 
-    fn pick<'a, T>(&self, from: &'a [T]) -> &'a T {
-        &from[self.chance.below(from.len() as u64) as usize]
-    }
-
-    fn new_order(&self, number: usize) -> Submit {
-        let marks: Vec<(Symbol, Price)> = self
-            .exchange
-            .marks()
-            .into_iter()
-            .map(|(s, mark)| (s, mark.price))
-            .collect();
-        let (symbol, _) = self.pick(&marks).clone();
-        let side = *self.pick(&[Side::Buy, Side::Sell]);
-        let order_type = *self.pick(&[
-            OrderType::Limit,
-            OrderType::Limit,
-            OrderType::Limit,
-            OrderType::Market,
-            OrderType::LimitMaker,
-        ]);
-        let time_in_force = match order_type {
-            OrderType::Limit => *self.pick(&[TimeInForce::Gtc, TimeInForce::Gtc, TimeInForce::Ioc]),
-            OrderType::Market => TimeInForce::Ioc,
-            OrderType::LimitMaker => TimeInForce::Gtc,
-        };
-        let (price, quantity) = self.exchange.read(|venue| {
-            let market = &venue.markets()[venue.symbol(symbol.as_str()).unwrap()];
-            let listing = &market.listing;
-            // From 10 to 30 basis points about the last price; seldom far too much.
-            let ticks = i128::from(market.last_ticks());
-            let away = self.chance.below(41) as i128 - 30;
-            let away = if side == Side::Buy { away } else { -away };
-            let price = (ticks + ticks * away / 10_000).max(1) * listing.tick();
-            let value = if self.chance.below(20) == 0 {
-                9_000
-            } else {
-                8 + self.chance.below(500)
-            };
-            let lots = listing.lots_worth(value as f64, listing.price_of(market.last_ticks()));
-            (show(price), show(i128::from(lots) * listing.lot()))
-        });
-        Submit {
-            account: self.pick(&accounts()).clone(),
-            client_order_id: ClientOrderId::parse(&format!("c{}-{number}", self.name)).unwrap(),
-            symbol,
-            side,
-            order_type,
-            time_in_force,
-            quantity: quantity.parse::<Quantity>().unwrap(),
-            price: (order_type != OrderType::Market).then(|| Price::parse(&price).unwrap()),
-            strategy: None,
-            wishes: Wishes::default(),
-        }
-    }
-
     /// Waits for an answer, but not for ever; none when nobody knows what became of the request.
-    async fn patient<T>(&self, asking: impl Future<Output = mesh::Result<T>>) -> Option<mesh::Result<T>> {
+    pub(super) async fn patient<T>(&self, asking: impl Future<Output = mesh::Result<T>>) -> Option<mesh::Result<T>> {
         let answer = tokio::select! {
             biased;
             answer = asking => answer,
@@ -151,115 +86,177 @@ impl Client {
     }
 
     async fn home(&self) -> Home {
+        self.owner().await.0
+    }
+
+    /// Where the shard is reached, and its sessions.
+    pub(super) async fn owner(&self) -> (Home, Sessions) {
         loop {
-            match self.world.home() {
-                Some(home) => return home,
+            match self.world.reached() {
+                Some(owner) => return owner,
                 None => self.world.clock.sleep(Duration::from_millis(20)).await,
             }
         }
     }
 
-    async fn pause(&self) {
+    pub(super) async fn pause(&self) {
         self.world
             .clock
             .sleep(Duration::from_micros(5_000 + self.chance.below(40_000)))
             .await;
     }
 
-    /// Submits until there is an answer to keep.
-    async fn submit(&self, submit: Submit) {
-        let key = (submit.account.clone(), submit.client_order_id.clone());
-        let fresh = Asked {
-            submit: submit.clone(),
-            said: None,
-            is_cancelled: false,
-        };
-        self.log.lock().asked.entry(key.clone()).or_insert(fresh);
-        let said = loop {
+    /// Asks until there is an answer to keep.
+    async fn ask(&self, asked: Asked) {
+        self.log.lock().ask(&asked);
+        let wish = asked.wish;
+        loop {
             let home = self.home().await;
-            match self.patient(home.shard.submit(Command::Submit(submit.clone()))).await {
-                Some(Ok(reply)) => break Said::Accepted(Box::new(reply)),
-                Some(Err(error)) if error.kind() == Kind::Refused => break Said::Refused(error.reason().to_owned()),
-                Some(Err(error)) if error.is_retryable() => {}
-                Some(Err(error)) => return self.world.violation(format!("{key:?} was answered {error:?}")),
+            match self.patient(home.shard.submit(wish.command())).await {
+                Some(reply) => {
+                    if self.hear(&wish, reply) {
+                        return;
+                    }
+                }
                 None => self.world.note(State::UnknownToClient),
             }
             self.pause().await;
-        };
-        self.answered(&key, said);
+        }
     }
 
-    fn answered(&self, key: &(AccountId, ClientOrderId), said: Said) {
+    /// Asks for several at once, until there is an answer to keep for each.
+    async fn batch(&self, asked: Vec<Asked>) {
+        let wishes: Vec<Wish> = asked.iter().map(|asked| asked.wish.clone()).collect();
+        asked.iter().for_each(|asked| self.log.lock().ask(asked));
+        loop {
+            let home = self.home().await;
+            let commands = wishes.iter().map(Wish::command).collect();
+            match self.patient(home.shard.submit_each(commands)).await {
+                Some(Ok(replies)) => {
+                    let accepted = replies.iter().filter(|reply| reply.is_ok()).count();
+                    if (1..replies.len()).contains(&accepted) {
+                        self.world.note(State::BatchPartlyRefused);
+                    }
+                    let heard = wishes.iter().zip(replies).map(|(wish, reply)| self.hear(wish, reply));
+                    // Every answer is heard, whether or not one before it was one to keep.
+                    if heard.fold(true, |all, is_kept| all && is_kept) {
+                        return;
+                    }
+                }
+                Some(Err(error)) if error.is_retryable() => {}
+                Some(Err(error)) => return self.world.violation(format!("a batch was answered {error:?}")),
+                None => self.world.note(State::UnknownToClient),
+            }
+            self.pause().await;
+        }
+    }
+
+    /// Hears a reply to a wish. Returns whether it was one to keep, so that nothing more is asked.
+    fn hear(&self, wish: &Wish, reply: mesh::Result<Reply>) -> bool {
+        let key = wish.key();
+        let said = match reply {
+            Ok(reply) => Said::accepted(reply),
+            Err(error) if error.kind() == Kind::Refused => Said::refused(error.reason()),
+            Err(error) if error.is_retryable() => return false,
+            Err(error) => {
+                self.world.violation(format!("{key:?} was answered {error:?}"));
+                return true;
+            }
+        };
+        self.answered(&key, said);
+        true
+    }
+
+    fn answered(&self, key: &Key, said: Said) {
         let mut log = self.log.lock();
         let asked = log.asked.get_mut(key).unwrap();
         self.world
             .trace
-            .line(format_args!("client {} of {}: {}", key.1, key.0, word(&said)));
+            .line(format_args!("client {} of {}: {}", key.1, key.0, said.word()));
         match (&asked.said, &said) {
-            (None, Said::Accepted(_)) => self.world.note(State::Acknowledged),
+            (None, Said::Accepted(_) | Said::Linked(_)) => self.world.note(State::Acknowledged),
+            (None, Said::Passing(_)) => self.world.note(State::ReplaceTooLate),
             (None, Said::Refused(reason)) => self.world.note(match reason.as_str() {
                 "TRADING_HALTED" => State::HaltRefused,
                 _ => State::Refused,
             }),
             (Some(before), _) if *before != said => {
-                let text = format!("{key:?} was answered {} and then {}", word(before), word(&said));
+                let text = format!("{key:?} was answered {} and then {}", before.word(), said.word());
                 self.world.violation(text);
             }
-            (Some(_), Said::Accepted(_)) => self.world.note(State::DuplicateAnswered),
-            (Some(_), Said::Refused(_)) => self.world.note(State::RefusedRepeated),
+            (Some(_), Said::Accepted(_) | Said::Linked(_)) => self.world.note(State::DuplicateAnswered),
+            (Some(_), Said::Refused(_) | Said::Passing(_)) => self.world.note(State::RefusedRepeated),
         }
         asked.said = Some(said);
     }
 
-    /// The key of an answered request.
+    /// An answered request.
     fn old(&self) -> Option<Asked> {
         let log = self.log.lock();
-        let answered: Vec<&Asked> = log.asked.values().filter(|asked| asked.said.is_some()).collect();
+        let answered = log.answered();
         (!answered.is_empty()).then(|| (*self.pick(&answered)).clone())
     }
 
     async fn repeat(&self) {
         if let Some(asked) = self.old() {
-            self.submit(asked.submit).await;
+            self.ask(asked).await;
         }
     }
 
     /// An old key for another body.
     async fn reuse(&self) {
         let Some(asked) = self.old() else { return };
-        let submit = Submit {
-            side: if asked.submit.side == Side::Buy {
+        let Wish::Order(submit) = asked.wish else { return };
+        let other = Submit {
+            side: if submit.side == Side::Buy {
                 Side::Sell
             } else {
                 Side::Buy
             },
-            ..asked.submit.clone()
+            ..submit.clone()
         };
         let home = self.home().await;
-        match self.patient(home.shard.submit(Command::Submit(submit))).await {
+        match self.patient(home.shard.submit(Command::Submit(other))).await {
             Some(Err(error)) if error.kind() == Kind::Conflict => self.world.note(State::KeyConflict),
             Some(Ok(_)) => self
                 .world
-                .violation(format!("{} was used twice", asked.submit.client_order_id)),
+                .violation(format!("{} was used twice", submit.client_order_id)),
             _ => {}
         }
     }
 
+    /// An order that was acknowledged, and whose it is.
+    fn old_order(&self) -> Option<(AccountId, OrderId)> {
+        let asked = self.old()?;
+        let orders = asked.orders();
+        (!orders.is_empty()).then(|| (asked.wish.account().clone(), self.pick(&orders).clone()))
+    }
+
     async fn cancel(&self) {
-        let Some(asked) = self.old() else { return };
-        let Some(order_id) = asked.said.as_ref().and_then(order_id) else {
+        let Some((account, order_id)) = self.old_order() else {
             return;
         };
-        let cancel = Command::Cancel(Cancel {
-            account: asked.submit.account.clone(),
-            order_id,
-            request_id: String::new(),
-        });
+        let cancel = cancel(account, order_id.clone());
         let home = self.home().await;
         if let Some(Ok(_)) = self.patient(home.shard.urgent(cancel)).await {
             self.world.note(State::CancelledByClient);
-            let key = (asked.submit.account, asked.submit.client_order_id);
-            self.log.lock().asked.get_mut(&key).unwrap().is_cancelled = true;
+            self.log.lock().cancelled.insert(order_id);
+        }
+    }
+
+    async fn cancel_several(&self) {
+        let orders: Vec<(AccountId, OrderId)> = (0..3).filter_map(|_| self.old_order()).collect();
+        let commands = orders.iter().cloned().map(|(account, order)| cancel(account, order));
+        let commands = commands.collect();
+        let home = self.home().await;
+        let Some(Ok(replies)) = self.patient(home.shard.urgent_each(commands)).await else {
+            return;
+        };
+        for ((_, order_id), reply) in orders.into_iter().zip(replies) {
+            if reply.is_ok() {
+                self.world.note(State::CancelledInBatch);
+                self.log.lock().cancelled.insert(order_id);
+            }
         }
     }
 
@@ -270,7 +267,13 @@ impl Client {
             request_id: String::new(),
         });
         let home = self.home().await;
-        let _ = self.patient(home.shard.urgent(cancel)).await;
+        if let Some(Ok(reply)) = self.patient(home.shard.urgent(cancel)).await {
+            let orders = Said::accepted(reply).orders();
+            if !orders.is_empty() {
+                self.world.note(State::CancelledAll);
+            }
+            self.log.lock().cancelled.extend(orders);
+        }
     }
 
     /// Sets a halt, and lifts it after a while.
@@ -316,20 +319,10 @@ impl Client {
     }
 }
 
-fn word(said: &Said) -> String {
-    match said {
-        Said::Accepted(_) => order_id(said).map_or_else(|| "something else".to_owned(), |order| order.to_string()),
-        Said::Refused(reason) => reason.clone(),
-    }
-}
-
-/// The order of an acknowledgement.
-pub(crate) fn order_id(said: &Said) -> Option<OrderId> {
-    match said {
-        Said::Accepted(reply) => match &**reply {
-            Reply::Order(order) => OrderId::parse(&order.order_id).ok(),
-            _ => None,
-        },
-        Said::Refused(_) => None,
-    }
+fn cancel(account: AccountId, order_id: OrderId) -> Command {
+    Command::Cancel(Cancel {
+        account,
+        order_id,
+        request_id: String::new(),
+    })
 }

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use trading::core::Event;
 
 /// Where the journal stands in an append.
@@ -213,6 +214,11 @@ pub(crate) struct SlowJournal {
 
 impl SlowJournal {
     async fn write(&mut self, records: Vec<Vec<u8>>) -> Result<u64> {
+        let events = records.iter().filter_map(|record| trading::codec::decode(record).ok());
+        let fires = events
+            .map(|record| matches!(record.event, Event::Triggered(_)))
+            .any(|fires| fires);
+        self.world.fires.store(fires, Ordering::Relaxed);
         *self.world.phase.lock() = Phase::Before;
         self.world.clock.sleep(self.world.span(1_500)).await;
         let copy = records.clone();

@@ -5,6 +5,7 @@ use super::states::State;
 use super::world::{BEGINNING, World};
 use domain::{AccountId, Asset, Instrument, InstrumentStatus, Liquidity, Money, Price, Symbol, Timestamp, TradeId};
 use exchange::core::effects::{Effects, Execution, UserEvent, UserEventKind};
+use exchange::core::market::Market;
 use exchange::core::order::{Fill, Order, Side, Status};
 use exchange::core::units::{Atoms, ONE, show};
 use exchange::core::venue::{self, Options, Venue};
@@ -12,6 +13,7 @@ use parking_lot::Mutex;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 use trading::core::{Mark, Trade, VenueState, VenueStatus};
 use trading::venue::{UserData, VenueOrder};
@@ -21,6 +23,9 @@ pub(crate) const SYMBOLS: usize = 3;
 
 /// How many venues the seeds begin with.
 const VARIANTS: u64 = 8;
+
+/// The marks are so many basis points from the last prices at most.
+const MOST_DRIFT: i64 = 60;
 
 /// The accounts.
 pub(crate) const ACCOUNTS: [&str; 2] = ["ann", "bob"];
@@ -46,6 +51,8 @@ pub(crate) struct Exchange {
     pub(crate) world: World,
     /// The venue's clock less the world's, in microseconds.
     skew: i64,
+    /// How far the marks are from the last prices, in basis points.
+    drift: Arc<AtomicI64>,
 }
 
 thread_local! {
@@ -96,6 +103,7 @@ impl Exchange {
             inner: Arc::new(Mutex::new(inner)),
             world: world.clone(),
             skew,
+            drift: Arc::default(),
         }
     }
 
@@ -226,11 +234,11 @@ impl Exchange {
 
     /// The marks as the data service has them.
     pub(crate) fn marks(&self) -> BTreeMap<Symbol, Mark> {
+        let drift = self.drift.load(Ordering::Relaxed);
         self.read(|venue| {
             let marks = venue.markets().iter().map(|market| {
-                let ticks = Atoms::from(market.last_ticks());
                 let mark = Mark {
-                    price: price(ticks * market.listing.tick()),
+                    price: moved(market, drift),
                     live: true,
                 };
                 (Symbol::parse(&market.listing.symbol).unwrap(), mark)
@@ -238,6 +246,29 @@ impl Exchange {
             marks.collect()
         })
     }
+}
+
+impl Exchange {
+    /// A price so many basis points above the mark of a symbol, or below it.
+    pub(crate) fn price_about(&self, symbol: &Symbol, basis_points: i64) -> Price {
+        let points = self.drift.load(Ordering::Relaxed) + basis_points;
+        self.read(|venue| moved(&venue.markets()[venue.symbol(symbol.as_str()).unwrap()], points))
+    }
+
+    /// The marks move by some basis points, all together: what the data service sees is not quite what has traded last.
+    pub(crate) fn drift(&self) {
+        let moved = self.drift.load(Ordering::Relaxed) + self.world.chance.below(41) as i64 - 20;
+        self.drift
+            .store(moved.clamp(-MOST_DRIFT, MOST_DRIFT), Ordering::Relaxed);
+        self.world.trace.line(format_args!("the marks drift by {moved}"));
+    }
+}
+
+/// A market's last price, moved by so many basis points, in whole ticks.
+fn moved(market: &Market, basis_points: i64) -> Price {
+    let ticks = Atoms::from(market.last_ticks());
+    let ticks = ticks + ticks * Atoms::from(basis_points) / 10_000;
+    price(ticks.max(1) * market.listing.tick())
 }
 
 fn price(atoms: Atoms) -> Price {

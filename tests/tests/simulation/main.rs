@@ -2,8 +2,9 @@
 //! simulated disk, clock and network, with the exchange's core as venue and oracle, crashing at every await.
 //!
 //! `TRADEMESH_SIM_SEEDS=100000` runs as many seeds, `TRADEMESH_SIM_SEED=7` one of them with its trace; with
-//! `TRADEMESH_SIM_CRASH_AT=35` its first process crashes before that poll, with `TRADEMESH_SIM_PLANTED=NoEpochCheck` that bug
-//! is built in. How it is built: `docs/simulation.md`.
+//! `TRADEMESH_SIM_WORKLOAD=Short` the short workload of it, with `TRADEMESH_SIM_CRASH_AT=35` its first process crashes before
+//! that poll, with `TRADEMESH_SIM_CUT_AT=35` the power goes in that change of its disk, with
+//! `TRADEMESH_SIM_PLANTED=NoEpochCheck` that bug is built in. How it is built: `docs/simulation.md`.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -11,17 +12,22 @@ mod check;
 mod client;
 mod consumer;
 mod disk;
+mod draw;
 mod exchange;
 mod executor;
 mod line;
 mod process;
 mod run;
+mod sessions;
 mod states;
+mod stops;
 mod trace;
+mod wish;
 mod world;
 
-use run::{Choice, Outcome, run};
-use states::States;
+use run::{Choice, Outcome, Workload, run};
+use states::{State, States};
+use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use world::Planted;
@@ -32,9 +38,23 @@ const SEEDS: u64 = 2_000;
 /// Within so many seeds every planted bug must be caught.
 const SEEDS_TO_CATCH: u64 = 150;
 
-/// Polls of a process at which it is crashed, one after the other, and how far they lie apart.
-const SWEPT: u64 = 150;
-const SWEEP_STEP: u64 = 5;
+/// Short workloads whose process is crashed at each of its polls, one after the other, and in each change of its disk.
+const SWEPT: u64 = 4;
+
+/// What the short workloads must come to, so that crashing them everywhere shows something.
+const CRASHED_THROUGH: [State; 11] = [
+    State::GroupCommit,
+    State::CrashSyncAck,
+    State::CrashAckSend,
+    State::CrashSendAnswer,
+    State::Replaced,
+    State::BatchPartlyRefused,
+    State::CancelledAll,
+    State::StopFired,
+    State::FireUncommitted,
+    State::FireUnsent,
+    State::ChildSent,
+];
 
 /// A number from the environment.
 fn variable(name: &str) -> Option<u64> {
@@ -42,18 +62,24 @@ fn variable(name: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
 }
 
-/// The bug that the environment names.
-fn planted() -> Option<Planted> {
-    let name = std::env::var("TRADEMESH_SIM_PLANTED").ok()?;
-    let planted = Planted::ALL.into_iter().find(|planted| format!("{planted:?}") == name);
-    Some(planted.unwrap_or_else(|| panic!("TRADEMESH_SIM_PLANTED={name} is none of {:?}", Planted::ALL)))
+/// One of these, by its name in the environment.
+fn named<T: Debug + Copy>(variable: &str, all: &[T]) -> Option<T> {
+    let name = std::env::var(variable).ok()?;
+    let found = all.iter().find(|each| format!("{each:?}") == name);
+    Some(*found.unwrap_or_else(|| panic!("{variable}={name} is none of {all:?}")))
 }
 
 /// The command that runs exactly this choice again.
 fn rerun(choice: Choice) -> String {
     let mut variables = format!("TRADEMESH_SIM_SEED={}", choice.seed);
+    if choice.workload != Workload::default() {
+        variables += &format!(" TRADEMESH_SIM_WORKLOAD={:?}", choice.workload);
+    }
     if let Some(poll) = choice.crash_at {
         variables += &format!(" TRADEMESH_SIM_CRASH_AT={poll}");
+    }
+    if let Some(change) = choice.cut_at {
+        variables += &format!(" TRADEMESH_SIM_CUT_AT={change}");
     }
     if let Some(planted) = choice.planted {
         variables += &format!(" TRADEMESH_SIM_PLANTED={planted:?}");
@@ -127,14 +153,70 @@ fn every_seed_holds_and_every_state_is_reached() {
     assert!(missing.is_empty(), "never reached: {missing:?}");
 }
 
-#[test]
-fn one_workload_holds_wherever_its_process_crashes() {
-    let (_, failures) = judge_all(SWEPT, |poll| Choice {
-        seed: 1,
-        crash_at: Some(poll * SWEEP_STEP),
+/// The short workloads, as nothing happens to their processes.
+fn short(seed: u64) -> Choice {
+    Choice {
+        seed,
+        workload: Workload::Short,
         ..Choice::default()
-    });
-    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    }
+}
+
+#[test]
+fn short_workloads_hold_at_whichever_await_their_process_crashes() {
+    let (mut swept, all) = (0, States::new());
+    for seed in 0..SWEPT {
+        let spared = holds(short(seed));
+        assert_eq!(spared.deaths, 0);
+        let (states, failures) = judge_all(spared.polls_of_last, |poll| Choice {
+            crash_at: Some(poll),
+            ..short(seed)
+        });
+        assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+        swept += spared.polls_of_last;
+        all.add(&states);
+    }
+    println!("crashed at each of {swept} polls of {SWEPT} processes\n{}", all.table());
+    let missing = all.missing_of(&CRASHED_THROUGH);
+    assert!(missing.is_empty(), "never crashed through: {missing:?}");
+}
+
+/// A short workload with the power cut in a change of its first process's disk.
+fn cut(seed: u64, change: u64) -> Choice {
+    Choice {
+        cut_at: Some(change as u32),
+        ..short(seed)
+    }
+}
+
+/// How many changes and syncs the first process makes: the power can go in so many.
+fn changes_of_disk(seed: u64) -> u64 {
+    let is_cut = |change: u64| holds(cut(seed, change)).deaths > 0;
+    let mut beyond = 1;
+    while is_cut(beyond) {
+        beyond *= 2;
+    }
+    let mut last = beyond / 2;
+    while beyond - last > 1 {
+        let middle = last.midpoint(beyond);
+        match is_cut(middle) {
+            true => last = middle,
+            false => beyond = middle,
+        }
+    }
+    beyond
+}
+
+#[test]
+fn short_workloads_hold_in_whichever_change_of_the_disk_the_power_goes() {
+    let mut swept = 0;
+    for seed in 0..SWEPT {
+        let changes = changes_of_disk(seed);
+        let (_, failures) = judge_all(changes, |change| cut(seed, change));
+        assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+        swept += changes;
+    }
+    println!("cut the power in each of {swept} changes of {SWEPT} disks");
 }
 
 #[test]
@@ -142,8 +224,10 @@ fn one_seed() {
     let seed = variable("TRADEMESH_SIM_SEED");
     let choice = Choice {
         seed: seed.unwrap_or(7),
+        workload: named("TRADEMESH_SIM_WORKLOAD", &[Workload::Long, Workload::Short]).unwrap_or_default(),
         crash_at: variable("TRADEMESH_SIM_CRASH_AT"),
-        planted: planted(),
+        cut_at: variable("TRADEMESH_SIM_CUT_AT").map(|change| change as u32),
+        planted: named("TRADEMESH_SIM_PLANTED", &Planted::ALL),
         is_shown: seed.is_some(),
     };
     let first = holds(choice);
@@ -167,11 +251,14 @@ fn one_seed() {
 fn a_failure_names_the_command_that_runs_it_again() {
     let choice = Choice {
         seed: 1,
+        workload: Workload::Short,
         crash_at: Some(35),
+        cut_at: Some(7),
         planted: Some(Planted::NoEpochCheck),
         is_shown: false,
     };
-    let expected = "TRADEMESH_SIM_SEED=1 TRADEMESH_SIM_CRASH_AT=35 TRADEMESH_SIM_PLANTED=NoEpochCheck cargo test";
+    let expected = "TRADEMESH_SIM_SEED=1 TRADEMESH_SIM_WORKLOAD=Short TRADEMESH_SIM_CRASH_AT=35 TRADEMESH_SIM_CUT_AT=7 \
+                    TRADEMESH_SIM_PLANTED=NoEpochCheck cargo test";
     assert!(rerun(choice).contains(expected), "{}", rerun(choice));
 }
 

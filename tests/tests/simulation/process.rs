@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use trading::core::{Market, State};
-use trading::{Alerts, Config, Ground, LimitOptions};
+use trading::{Alerts, Config, Ground, LimitOptions, Sessions};
 
 /// Where the journal is.
 pub(crate) const FOLDER: &str = "/shard-0";
@@ -134,6 +134,9 @@ async fn boot(world: World, disk: SimulatedDisk, group: Group, ground: Ground) -
     if state.halts().next().is_some() {
         world.note(Reached::HaltSurvived);
     }
+    if state.accounts().any(|(_, account)| !account.sessions.is_empty()) {
+        world.note(Reached::SessionOutlived);
+    }
     *world.phase.lock() = Default::default();
     let journal = SlowJournal {
         journal,
@@ -141,10 +144,13 @@ async fn boot(world: World, disk: SimulatedDisk, group: Group, ground: Ground) -
         owed: None,
     };
     let home = trading::start_shard(&config(), &ground, &accounts(), Box::new(journal), state)?;
+    let shards = Arc::new(vec![home.shard.clone()]);
+    let shard_of = accounts().into_iter().map(|account| (account, 0)).collect();
+    let sessions = Sessions::start(shards, Arc::new(shard_of), ground.clock.clone(), &ground.shutdown);
     let homes = accounts().into_iter().map(|account| (account, home.clone())).collect();
     let readiness = Readiness::default();
     trading::reconcile(&config(), &ground, homes, readiness.guard("reconciliation"));
-    world.publish(group, home);
+    world.publish(group, home, sessions);
     Ok(())
 }
 

@@ -1,24 +1,24 @@
 //! One seed: a world is built, lives through its faults, becomes quiet, and is checked.
 
+mod fate;
+
 use super::check;
-use super::client::{Client, Log};
+use super::client::Client;
 use super::consumer::{self, Store};
-use super::disk::Phase;
 use super::exchange::Exchange;
 use super::executor::{Executor, Group, WORLD};
 use super::process::{self, Process};
 use super::states::{State, States};
 use super::trace::Trace;
+use super::wish::Log;
 use super::world::{BEGINNING, Planted, World};
+use fate::Fate;
 use mesh::journal::testing::SimulatedDisk;
 use mesh::time::{Chance, Clock, ManualClock};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-/// How long faults may happen.
-const ACTIVE: Duration = Duration::from_millis(1_200);
 
 /// After so long everything must have settled.
 const SETTLED: Duration = Duration::from_millis(12_000);
@@ -32,9 +32,38 @@ const MOST_POLLS: u64 = 2_000_000;
 /// Lives that end badly, at most.
 const MOST_DEATHS: u32 = 4;
 
-/// Clients, and how many orders each makes at most.
-const CLIENTS: usize = 4;
-const ORDERS: usize = 8;
+/// What is lived through.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Workload {
+    /// Long enough for everything, with faults of every kind.
+    #[default]
+    Long,
+    /// A few orders, and no fault but the one that is chosen: so short that every place can be tried.
+    Short,
+}
+
+impl Workload {
+    /// Clients, and how many orders each makes about.
+    fn clients(self) -> (usize, usize) {
+        match self {
+            Workload::Long => (4, 8),
+            Workload::Short => (3, 6),
+        }
+    }
+
+    /// How long clients want something, and faults may happen.
+    fn active(self) -> Duration {
+        match self {
+            Workload::Long => Duration::from_millis(1_200),
+            Workload::Short => Duration::from_millis(500),
+        }
+    }
+
+    /// Whether faults happen that nobody chose.
+    pub(crate) fn has_faults(self) -> bool {
+        self == Workload::Long
+    }
+}
 
 /// What came of one seed.
 pub(crate) struct Outcome {
@@ -44,6 +73,10 @@ pub(crate) struct Outcome {
     pub(crate) violations: Vec<String>,
     pub(crate) last_lines: String,
     pub(crate) polls: u64,
+    /// Polls of the process that lived last.
+    pub(crate) polls_of_last: u64,
+    /// Processes that ended before the end.
+    pub(crate) deaths: u32,
 }
 
 /// What is chosen for one run.
@@ -51,27 +84,13 @@ pub(crate) struct Outcome {
 pub(crate) struct Choice {
     pub(crate) seed: u64,
     pub(crate) planted: Option<Planted>,
+    pub(crate) workload: Workload,
     /// Crash the first process before this poll of it, instead of what the seed would do to it.
     pub(crate) crash_at: Option<u64>,
+    /// Cut the power of the first process in this change of its disk, likewise.
+    pub(crate) cut_at: Option<u32>,
     /// Print the trace.
     pub(crate) is_shown: bool,
-}
-
-/// How the life of a process shall end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    /// It is killed before its nth poll; the disk stays as it is.
-    Killed(u64),
-    /// Its machine dies before its nth poll, and the disk loses what was not synced.
-    Crashed(u64),
-    /// The power goes at some change of the disk.
-    PowerCut,
-    /// A sync fails.
-    SyncFails,
-    /// It is paused before its nth poll, loses its lock, and another takes over.
-    Frozen(u64),
-    /// It lives.
-    Spared,
 }
 
 struct Run {
@@ -101,7 +120,7 @@ pub(crate) fn run(choice: Choice) -> Outcome {
     let executor = Executor::new(chance(1));
     let (clock, hands) = Clock::simulated(BEGINNING);
     let trace = Trace::new(choice.is_shown);
-    let world = World::new(executor.tasks(), clock, trace, chance(2), choice.planted);
+    let world = World::new(executor.tasks(), clock, trace, chance(2), choice);
     let exchange = Exchange::open(&world, choice.seed);
     let mut run = Run {
         executor,
@@ -125,7 +144,16 @@ pub(crate) fn run(choice: Choice) -> Outcome {
     };
     run.start_process();
     run.start_consumer();
-    for name in 0..CLIENTS {
+    let (clients, orders) = choice.workload.clients();
+    let keeper = Client {
+        world: run.world.clone(),
+        exchange: run.exchange.clone(),
+        log: Arc::clone(&run.log),
+        chance: chance(200),
+        name: clients,
+    };
+    run.world.tasks.spawn(WORLD, keeper.keep_sessions());
+    for name in 0..clients {
         let client = Client {
             world: run.world.clone(),
             exchange: run.exchange.clone(),
@@ -133,7 +161,7 @@ pub(crate) fn run(choice: Choice) -> Outcome {
             chance: chance(100 + name as u64),
             name,
         };
-        run.world.tasks.spawn(WORLD, client.run(ORDERS));
+        run.world.tasks.spawn(WORLD, client.run(orders));
     }
     run.live();
     run.outcome()
@@ -148,8 +176,12 @@ impl Run {
     fn start_process(&mut self) {
         let group = self.group();
         let chance = Chance::seeded(self.chance.u64());
-        self.fate = match self.choice.crash_at {
-            Some(poll) if self.deaths == 0 => Fate::Crashed(poll),
+        self.fate = match (self.choice.crash_at, self.choice.cut_at) {
+            (Some(poll), _) if self.deaths == 0 => Fate::Crashed(poll),
+            (None, Some(change)) if self.deaths == 0 => {
+                self.disk.cut_power_after(change);
+                Fate::PowerCut
+            }
             _ => self.draw_fate(),
         };
         self.world
@@ -157,28 +189,6 @@ impl Run {
             .line(format_args!("process {group} starts, {:?}", self.fate));
         self.polls_of_process = 0;
         self.process = Some(process::start(&self.exchange, &self.disk, group, chance));
-    }
-
-    fn draw_fate(&mut self) -> Fate {
-        if self.world.is_quiet() || self.deaths >= MOST_DEATHS {
-            return Fate::Spared;
-        }
-        let most = if self.chance.below(4) == 0 { 60 } else { 1_500 };
-        let poll = self.chance.below(most);
-        match self.chance.below(10) {
-            0..2 => Fate::Killed(poll),
-            2..4 => Fate::Crashed(poll),
-            4..6 => {
-                self.disk.cut_power_after(self.chance.below(120) as u32);
-                Fate::PowerCut
-            }
-            6 => {
-                self.disk.fail_sync_after(self.chance.below(60) as u32);
-                Fate::SyncFails
-            }
-            7..9 => Fate::Frozen(poll),
-            _ => Fate::Spared,
-        }
     }
 
     fn start_consumer(&mut self) {
@@ -189,7 +199,8 @@ impl Run {
 
     /// Polls, and lets time pass when all wait, until everything has settled.
     fn live(&mut self) {
-        let mut next_look = ACTIVE;
+        let active = self.choice.workload.active();
+        let mut next_look = active;
         loop {
             self.meet_fate();
             match self.executor.step() {
@@ -204,8 +215,10 @@ impl Run {
             }
             self.bury();
             let now = self.world.clock.monotonic();
-            if now >= ACTIVE && !self.world.is_quiet() {
+            if now >= active && !self.world.is_quiet() {
                 self.become_quiet();
+                // By then the owner has seen the last marks, and looked at what waits for them.
+                next_look = now + LOOK_EVERY;
             }
             if now >= next_look {
                 next_look = now + LOOK_EVERY;
@@ -238,7 +251,11 @@ impl Run {
         hands.iter().for_each(|hands| hands.advance(step));
         let now = self.world.clock.monotonic();
         self.thaw(now);
-        if now >= self.next_whim && !self.world.is_quiet() {
+        let is_due = now >= self.next_whim && !self.world.is_quiet();
+        if is_due && !self.choice.workload.has_faults() {
+            self.next_whim = now + Duration::from_millis(30);
+            self.exchange.drift();
+        } else if is_due {
             self.next_whim = now + Duration::from_micros(20_000 + self.chance.below(150_000));
             self.whim();
         }
@@ -246,6 +263,7 @@ impl Run {
 
     /// Something that happens beside the process's own fate.
     fn whim(&mut self) {
+        self.exchange.drift();
         match self.chance.below(16) {
             0..2 => self.exchange.disconnect(),
             2..4 => {
@@ -279,110 +297,16 @@ impl Run {
         }
     }
 
-    fn meet_fate(&mut self) {
-        let Some(process) = &self.process else { return };
-        let group = process.group;
-        match self.fate {
-            Fate::Killed(poll) if self.polls_of_process >= poll => {
-                self.world.note(State::CrashBetweenPolls);
-                self.die(group, false);
-            }
-            Fate::Crashed(poll) if self.polls_of_process >= poll => {
-                self.world.note(State::CrashBetweenPolls);
-                self.die(group, true);
-            }
-            Fate::Frozen(poll) if self.polls_of_process >= poll => self.freeze(),
-            _ if self.disk.is_off() => self.die(group, true),
-            _ => {}
-        }
-    }
-
-    /// Ends the process; with its machine, what the disk has not synced may be gone, and whoever was frozen on it.
-    fn die(&mut self, group: Group, is_machine: bool) {
-        self.world
-            .trace
-            .line(format_args!("process {group} dies, machine {is_machine}"));
-        self.note_where();
-        self.executor.kill(group);
-        self.process = None;
-        self.deaths += 1;
-        if is_machine {
-            self.disk.crash(&self.chance);
-            for (process, _) in self.frozen.drain(..) {
-                self.executor.kill(process.group);
-            }
-        }
-        self.start_process();
-    }
-
-    /// Notes what the crash has cut through.
-    fn note_where(&self) {
-        if *self.world.phase.lock() == Phase::Synced {
-            self.world.note(State::CrashSyncAck);
-        }
-        let flight = self.world.flight.lock();
-        if flight.intended.difference(&flight.sent).next().is_some() {
-            self.world.note(State::CrashAckSend);
-        }
-        if flight.sent.difference(&flight.answered).next().is_some() {
-            self.world.note(State::CrashSendAnswer);
-        }
-    }
-
-    /// Pauses the owner; its lock, a lease, runs out, and another takes over.
-    fn freeze(&mut self) {
-        let Some(process) = self.process.take() else { return };
-        self.world
-            .trace
-            .line(format_args!("process {} is frozen", process.group));
-        self.world.note(State::Takeover);
-        self.executor.freeze(process.group);
-        self.disk.lose_locks();
-        self.deaths += 1;
-        let until = self.world.clock.monotonic() + Duration::from_micros(self.chance.below(900_000));
-        self.frozen.push((process, until));
-        self.start_process();
-    }
-
-    fn thaw(&mut self, now: Duration) {
-        for (process, until) in &self.frozen {
-            if *until <= now || self.world.is_quiet() {
-                self.executor.thaw(process.group);
-            }
-        }
-    }
-
-    /// Buries the processes that ended by themselves.
-    fn bury(&mut self) {
-        let ended = std::mem::take(&mut *self.world.ended.lock());
-        for (group, error) in ended {
-            self.world.trace.line(format_args!("process {group} ended: {error}"));
-            let is_current = self.process.as_ref().is_some_and(|process| process.group == group);
-            let is_frozen = self.frozen.iter().any(|(process, _)| process.group == group);
-            match error.reason() {
-                "JOURNAL_SUPERSEDED" if is_frozen => self.world.note(State::StaleRefused),
-                // Its machine has been off, or is going to be.
-                _ if is_frozen || self.disk.is_off() => {}
-                "JOURNAL_POISONED" | "JOURNAL_IO" if self.fate == Fate::SyncFails => {
-                    self.world.note(State::SyncFailed);
-                }
-                _ if is_current => self.world.violation(format!("process {group} ended: {error:?}")),
-                _ => continue,
-            }
-            self.frozen.retain(|(process, _)| process.group != group);
-            self.executor.kill(group);
-            if is_current && !self.disk.is_off() {
-                self.die(group, false);
-            }
-        }
-    }
-
     fn become_quiet(&mut self) {
         self.world.trace.line(format_args!("quiet"));
         self.exchange.with(|_, _, _| ());
         self.world.become_quiet();
-        self.fate = Fate::Spared;
-        self.disk.spare();
+        // A chosen end comes wherever it was chosen.
+        let is_chosen = self.deaths == 0 && (self.choice.crash_at, self.choice.cut_at) != (None, None);
+        if !is_chosen {
+            self.fate = Fate::Spared;
+            self.disk.spare();
+        }
         // A new connection reconciles.
         self.exchange.disconnect();
         self.thaw(self.world.clock.monotonic());
@@ -417,6 +341,8 @@ impl Run {
             violations,
             last_lines: self.world.trace.last_lines(),
             polls: self.polls,
+            polls_of_last: self.polls_of_process,
+            deaths: self.deaths,
         }
     }
 

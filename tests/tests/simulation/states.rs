@@ -57,6 +57,30 @@ states! {
     HaltSurvived "halt survived a restart"
     HaltRefused "order refused by a halt"
     CancelledByClient "order cancelled by its client"
+    Replaced "order in another's place sent"
+    ReplaceTooLate "replacement too late"
+    FillMetReplace "fill met the replacement"
+    ReplacedFilled "replacement ended by the old order's fill"
+    HeldAgain "order sent by itself held again"
+    BatchPartlyRefused "batch partly refused"
+    CancelledInBatch "order cancelled in a batch"
+    CancelledAll "all orders cancelled"
+    StopFired "stop fired"
+    ProfitTaken "take-profit fired"
+    TrailMoved "trail followed the market"
+    FireUncommitted "crash between a trigger's decision and its commit"
+    FireUnsent "crash between a trigger's commit and its order"
+    FireTakenOver "takeover while a trigger was committed"
+    OtherLegCancelled "fired leg had the resting one cancelled"
+    EntryCancelled "fired exit had its entry cancelled"
+    OtherLegEnded "leg ended with the other one"
+    ChildResized "exit grew with its entry"
+    ChildSent "child sent for what its entry filled"
+    EntryEnded "child ended without an entry"
+    SessionHeld "session held"
+    SessionClosed "session closed"
+    SessionLost "session lost, and live orders with it"
+    SessionOutlived "session outlived its process"
     ConsumerCrashed "consumer crashed within its transaction"
     ConsumerCaughtUp "consumer caught up after a crash"
 }
@@ -91,6 +115,13 @@ impl States {
         let counts = self.counts.lock();
         let missing = NAMES.iter().zip(counts.iter()).filter(|(_, count)| **count == 0);
         missing.map(|(name, _)| *name).collect()
+    }
+
+    /// Those of these states that were never reached.
+    pub(crate) fn missing_of(&self, states: &[State]) -> Vec<State> {
+        let counts = self.counts.lock();
+        let is_missing = |state: &State| counts[*state as usize] == 0;
+        states.iter().copied().filter(is_missing).collect()
     }
 
     /// A table of all.

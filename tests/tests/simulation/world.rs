@@ -2,6 +2,7 @@
 
 use super::disk::Phase;
 use super::executor::{Group, Tasks};
+use super::run::Choice;
 use super::states::{State, States};
 use super::trace::Trace;
 use mesh::time::{Chance, Clock};
@@ -10,7 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
-use trading::Home;
+use trading::{Home, Sessions};
 
 /// When every world begins, in microseconds since the Unix epoch.
 pub(crate) const BEGINNING: i64 = 1_790_000_000_000_000;
@@ -60,6 +61,8 @@ pub(crate) struct World {
     pub(crate) trace: Trace,
     pub(crate) states: States,
     pub(crate) planted: Option<Planted>,
+    /// Whether faults happen that nobody chose.
+    has_faults: bool,
     /// What of the network, the disk and the people is left to chance.
     pub(crate) chance: Chance,
     /// Whether the faults are over, and with them the crowd and the clients' wishes.
@@ -67,7 +70,7 @@ pub(crate) struct World {
     /// Who was started last, and may own the shard.
     owner: Arc<AtomicU32>,
     /// How to reach the shard.
-    home: Arc<Mutex<Option<(Group, Home)>>>,
+    home: Arc<Mutex<Option<(Group, Home, Sessions)>>>,
     /// Processes that ended by themselves, and why.
     pub(crate) ended: Arc<Mutex<Vec<(Group, mesh::Error)>>>,
     /// Until when the venue is out of reach, on the world's clock.
@@ -77,18 +80,21 @@ pub(crate) struct World {
     pub(crate) under_way: Arc<AtomicU32>,
     /// Where the journal of the newest owner stands.
     pub(crate) phase: Arc<Mutex<Phase>>,
+    /// Whether a trigger's decision is in the batch that is being written.
+    pub(crate) fires: Arc<AtomicBool>,
     /// What must never happen, and did.
     pub(crate) violations: Arc<Mutex<Vec<String>>>,
 }
 
 impl World {
-    pub(crate) fn new(tasks: Tasks, clock: Clock, trace: Trace, chance: Chance, planted: Option<Planted>) -> World {
+    pub(crate) fn new(tasks: Tasks, clock: Clock, trace: Trace, chance: Chance, choice: Choice) -> World {
         World {
             tasks,
             clock,
             trace,
             states: States::new(),
-            planted,
+            planted: choice.planted,
+            has_faults: choice.workload.has_faults(),
             chance,
             quiet: Arc::default(),
             owner: Arc::default(),
@@ -98,6 +104,7 @@ impl World {
             flight: Arc::default(),
             under_way: Arc::default(),
             phase: Arc::default(),
+            fires: Arc::default(),
             violations: Arc::default(),
         }
     }
@@ -110,9 +117,9 @@ impl World {
         self.quiet.store(true, Ordering::Relaxed);
     }
 
-    /// Chance with a probability in a thousand; never once it is quiet.
+    /// A fault, with a probability in a thousand; never once it is quiet.
     pub(crate) fn strikes(&self, per_mille: u64) -> bool {
-        self.chance.below(1_000) < per_mille && !self.is_quiet()
+        self.chance.below(1_000) < per_mille && self.has_faults && !self.is_quiet()
     }
 
     /// Whether the venue cannot be reached now.
@@ -133,22 +140,29 @@ impl World {
         self.owner.store(group, Ordering::Relaxed);
     }
 
-    /// Where the shard is reached; none before the first owner is up.
+    /// Where the shard is reached, and its sessions; none before the first owner is up.
+    pub(crate) fn reached(&self) -> Option<(Home, Sessions)> {
+        let home = self.home.lock();
+        home.as_ref()
+            .map(|(_, home, sessions)| (home.clone(), sessions.clone()))
+    }
+
+    /// As [`World::reached`], without the sessions.
     pub(crate) fn home(&self) -> Option<Home> {
-        self.home.lock().as_ref().map(|(_, home)| home.clone())
+        self.reached().map(|(home, _)| home)
     }
 
     /// As [`World::home`], once it is the present owner that is reached.
     pub(crate) fn home_of_owner(&self) -> Option<Home> {
         let home = self.home.lock();
-        let (group, home) = home.as_ref()?;
+        let (group, home, _) = home.as_ref()?;
         (*group == self.owner()).then(|| home.clone())
     }
 
     /// An owner is up.
-    pub(crate) fn publish(&self, group: Group, home: Home) {
+    pub(crate) fn publish(&self, group: Group, home: Home, sessions: Sessions) {
         if self.owner() == group {
-            *self.home.lock() = Some((group, home));
+            *self.home.lock() = Some((group, home, sessions));
         }
     }
 

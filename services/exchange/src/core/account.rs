@@ -1,9 +1,9 @@
 //! One API account: what it holds, its orders, lists and fills. It changes by the ledger's records alone.
 
-use super::order::{Amendment, Fill, Order, OrderKey, PreventedMatch, Status};
+use super::order::{Amendment, Fill, Order, OrderKey, PreventedMatch, Side, Status};
 use super::order_list::OrderList;
 use super::units::Atoms;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// An account's amount of one asset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,12 +14,55 @@ pub struct Balance {
     pub locked: Atoms,
 }
 
+/// What the filters ask of an account's open orders in one symbol, kept up with each change: asking costs the same however
+/// many are open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// How many there are.
+    pub orders: usize,
+    /// How many wait for a price.
+    pub waiting: usize,
+    /// How many show a part of themselves.
+    pub icebergs: usize,
+    /// What the buying ones may still buy.
+    pub bid: Atoms,
+}
+
+impl Load {
+    /// What an order is of it: nothing, once it is over.
+    pub fn of(order: &Order) -> Load {
+        if !order.status.is_open() {
+            return Load::default();
+        }
+        Load {
+            orders: 1,
+            waiting: usize::from(order.kind.is_contingent() && !order.is_working()),
+            icebergs: usize::from(order.iceberg > 0),
+            bid: if order.side == Side::Buy { order.left() } else { 0 },
+        }
+    }
+
+    fn replace(&mut self, before: Load, after: Load) {
+        self.orders = self.orders - before.orders + after.orders;
+        self.waiting = self.waiting - before.waiting + after.waiting;
+        self.icebergs = self.icebergs - before.icebergs + after.icebergs;
+        self.bid += after.bid - before.bid;
+    }
+}
+
+/// The open orders of one symbol.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Open {
+    ids: BTreeSet<u64>,
+    load: Load,
+}
+
 /// One API account.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Account {
     /// By asset.
     pub balances: BTreeMap<String, Balance>,
-    /// By venue id; closed ones stay up to the ledger's bound.
+    /// By venue id; closed ones stay up to the ledger's bound. They change by [`Account::change_order`].
     pub orders: BTreeMap<u64, Order>,
     /// Oldest first, up to the ledger's bound.
     pub fills: VecDeque<Fill>,
@@ -35,7 +78,7 @@ pub struct Account {
     pub updated: i64,
     open_by_client: BTreeMap<(String, String), u64>,
     latest_by_client: BTreeMap<(String, String), u64>,
-    open: BTreeMap<String, Vec<u64>>,
+    open: BTreeMap<String, Open>,
     closed: VecDeque<u64>,
     list_by_client: BTreeMap<String, u64>,
     closed_lists: VecDeque<u64>,
@@ -53,12 +96,12 @@ impl Account {
             .open
             .iter()
             .filter(move |(name, _)| symbol.is_none_or(|wanted| wanted == name.as_str()));
-        chosen.flat_map(|(_, ids)| ids.iter().filter_map(|id| self.orders.get(id)))
+        chosen.flat_map(|(_, open)| open.ids.iter().filter_map(|id| self.orders.get(id)))
     }
 
-    /// How many orders of a symbol are open.
-    pub fn open_count(&self, symbol: &str) -> usize {
-        self.open.get(symbol).map_or(0, Vec::len)
+    /// What the open orders of a symbol come to.
+    pub fn load(&self, symbol: &str) -> Load {
+        self.open.get(symbol).map_or_else(Load::default, |open| open.load)
     }
 
     /// Whether an open order of the symbol has this client id.
@@ -115,9 +158,22 @@ impl Account {
         let name = (order.symbol.clone(), order.client_id.clone());
         self.open_by_client.insert(name.clone(), order.id);
         self.latest_by_client.insert(name, order.id);
-        self.open.entry(order.symbol.clone()).or_default().push(order.id);
+        let open = self.open.entry(order.symbol.clone()).or_default();
+        open.ids.insert(order.id);
+        open.load.replace(Load::default(), Load::of(order));
         self.orders.insert(order.id, order.clone());
         self.updated = order.created;
+    }
+
+    /// Changes an order, and what the filters know of it with it; nothing when it is not known.
+    pub(super) fn change_order(&mut self, id: u64, change: impl FnOnce(&mut Order)) {
+        let Some(order) = self.orders.get_mut(&id) else { return };
+        let before = Load::of(order);
+        change(order);
+        let after = Load::of(order);
+        if let Some(open) = self.open.get_mut(&order.symbol).filter(|_| before != after) {
+            open.load.replace(before, after);
+        }
     }
 
     pub(super) fn accept_list(&mut self, list: &OrderList) {
@@ -136,15 +192,17 @@ impl Account {
 
     /// Ends an order; its lock is released by the caller before.
     pub(super) fn close(&mut self, id: u64, status: Status, time: i64, kept: usize) {
-        let Some(order) = self.orders.get_mut(&id) else { return };
-        order.status = status;
-        order.updated = time;
-        if order.quote_quantity > 0 {
-            order.quantity = order.executed + order.prevented;
-        }
+        self.change_order(id, |order| {
+            order.status = status;
+            order.updated = time;
+            if order.quote_quantity > 0 {
+                order.quantity = order.executed + order.prevented;
+            }
+        });
+        let Some(order) = self.orders.get(&id) else { return };
         let (name, list) = ((order.symbol.clone(), order.client_id.clone()), order.list);
-        if let Some(ids) = self.open.get_mut(&name.0) {
-            ids.retain(|open| *open != id);
+        if let Some(open) = self.open.get_mut(&name.0) {
+            open.ids.remove(&id);
         }
         self.open_by_client.remove(&name);
         self.updated = time;

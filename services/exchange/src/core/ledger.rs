@@ -154,24 +154,26 @@ impl Ledger {
         };
         state.relock(id, locked, &asset);
         state.updated = time;
-        if let Some(order) = state.orders.get_mut(&id) {
+        state.change_order(id, |order| {
             if stage == Stage::Working && order.stage != Stage::Working {
                 order.working_since = time;
             }
             order.stage = stage;
             order.status = status;
             order.updated = time;
-        }
+        });
     }
 
     fn trail(&mut self, account: &str, id: u64, best: Atoms, time: i64) {
-        let state = self.accounts.get_mut(account);
-        if let Some(order) = state.and_then(|state| state.orders.get_mut(&id)) {
+        let Some(state) = self.accounts.get_mut(account) else {
+            return;
+        };
+        state.change_order(id, |order| {
             order.trail = best;
             if order.trailing_since == 0 {
                 order.trailing_since = time;
             }
-        }
+        });
     }
 
     fn fill(&mut self, fill: &Fill, unlocked: Atoms) {
@@ -188,13 +190,13 @@ impl Ledger {
         account.change(&taken).free += taken_amount;
         account.change(fee_asset).free -= fill.fee;
         account.updated = fill.time;
-        if let Some(order) = account.orders.get_mut(&fill.order) {
+        account.change_order(fill.order, |order| {
             order.executed += fill.quantity;
             order.executed_value += fill.value;
             order.locked -= unlocked;
             order.status = Status::PartiallyFilled;
             order.updated = fill.time;
-        }
+        });
         remember(&mut account.fills, fill.clone(), self.kept);
         *self.fees.entry(fee_asset.clone()).or_default() += fill.fee;
         *self.pool.entry(given).or_default() += given_amount;
@@ -208,12 +210,13 @@ impl Ledger {
             (prevented.maker, prevented.maker_quantity, maker_unlocked),
         ] {
             let asset = self.asset_of(name, id);
-            if let (Some(asset), Some(state)) = (asset, self.accounts.get_mut(name))
-                && let Some(order) = state.orders.get_mut(&id)
-            {
-                order.prevented += quantity;
-                order.updated = time;
-                let locked = order.locked - unlocked;
+            if let (Some(asset), Some(state)) = (asset, self.accounts.get_mut(name)) {
+                let mut locked = 0;
+                state.change_order(id, |order| {
+                    order.prevented += quantity;
+                    order.updated = time;
+                    locked = order.locked - unlocked;
+                });
                 state.relock(id, locked, &asset);
                 state.updated = time;
             }
@@ -230,13 +233,14 @@ impl Ledger {
         let Some(state) = self.accounts.get_mut(account) else {
             return;
         };
-        if let Some(order) = state.orders.get_mut(&amendment.order) {
+        let mut locked = 0;
+        state.change_order(amendment.order, |order| {
             order.quantity = amendment.quantity;
             order.amends += 1;
             order.updated = amendment.time;
-            let locked = order.locked - unlocked;
-            state.relock(amendment.order, locked, &asset);
-        }
+            locked = order.locked - unlocked;
+        });
+        state.relock(amendment.order, locked, &asset);
         state.updated = amendment.time;
         state.rename(amendment.order, &amendment.client_id);
         remember(&mut state.amendments, amendment.clone(), self.kept);

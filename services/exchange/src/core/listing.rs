@@ -1,6 +1,7 @@
 //! What is traded: the symbols with their tick and lot sizes, and the part that each plays in the simulated economy.
 
 use super::units::{Atoms, DECIMALS, ONE};
+use std::collections::BTreeMap;
 
 /// The asset that every symbol is quoted in.
 pub const QUOTE: &str = "USDT";
@@ -181,6 +182,12 @@ pub fn catalogue(count: usize) -> Vec<Listing> {
     (0..count).map(listing).collect()
 }
 
+/// Where each symbol is among its listings.
+pub fn places(listings: &[Listing]) -> BTreeMap<String, usize> {
+    let place = |(place, listing): (usize, &Listing)| (listing.symbol.clone(), place);
+    listings.iter().enumerate().map(place).collect()
+}
+
 fn listing(rank: usize) -> Listing {
     let (base, start_price) = match KNOWN.get(rank) {
         Some((base, price)) => ((*base).to_owned(), *price),
@@ -216,9 +223,16 @@ mod tests {
 
     #[test]
     fn every_listing_is_distinct_and_exact() {
-        let listings = catalogue(400);
+        let listings = catalogue(1_200);
         let names: BTreeSet<&str> = listings.iter().map(|listing| listing.symbol.as_str()).collect();
         assert_eq!(names.len(), listings.len());
+        let places = places(&listings);
+        assert!(
+            listings
+                .iter()
+                .enumerate()
+                .all(|(place, listing)| places[&listing.symbol] == place)
+        );
         for listing in &listings {
             assert!(
                 listing

@@ -190,16 +190,16 @@ fn room(venue: &Venue, account: &Account, new: &[(&NewOrder, i64)]) -> Result<()
     let count = |which: &dyn Fn(&NewOrder) -> bool| new.iter().filter(|(order, _)| which(order)).count();
     let of_list = new.len() > 1;
     let staying = if of_list { new.len() } else { count(&stays) };
-    if staying > 0 && account.open_count(symbol) + staying > venue.options().max_open_orders {
+    let open = account.load(symbol);
+    if staying > 0 && open.orders + staying > venue.options().max_open_orders {
         return Err(Refusal::Filter("MAX_NUM_ORDERS"));
     }
-    let open = |which: fn(&Order) -> bool| account.open_orders(Some(symbol)).filter(|order| which(order)).count();
     let waiting = count(&waits);
-    if waiting > 0 && open(|order| order.kind.is_contingent() && !order.is_working()) + waiting > MAX_ALGO_ORDERS {
+    if waiting > 0 && open.waiting + waiting > MAX_ALGO_ORDERS {
         return Err(Refusal::Filter("MAX_NUM_ALGO_ORDERS"));
     }
     let icebergs = count(&|order| order.terms.iceberg().is_some());
-    if icebergs > 0 && open(|order| order.iceberg > 0) + icebergs > MAX_ICEBERG_ORDERS {
+    if icebergs > 0 && open.icebergs + icebergs > MAX_ICEBERG_ORDERS {
         return Err(Refusal::Filter("MAX_NUM_ICEBERG_ORDERS"));
     }
     let bought = new
@@ -208,11 +208,7 @@ fn room(venue: &Venue, account: &Account, new: &[(&NewOrder, i64)]) -> Result<()
         .map(|(_, lots)| *lots);
     let Some(bought) = bought.max() else { return Ok(()) };
     let held = account.balance(&market.listing.base);
-    let bids = account
-        .open_orders(Some(symbol))
-        .filter(|order| order.side == Side::Buy);
-    let bid: Atoms = bids.map(Order::left).sum();
-    if held.free + held.locked + bid + Atoms::from(bought) * market.listing.lot() > market.listing.max_position() {
+    if held.free + held.locked + open.bid + Atoms::from(bought) * market.listing.lot() > market.listing.max_position() {
         return Err(Refusal::Filter("MAX_POSITION"));
     }
     Ok(())

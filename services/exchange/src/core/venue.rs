@@ -158,9 +158,11 @@ impl Venue {
             .flat_map(|(_, account)| account.open_orders(None).cloned());
         let mut open: Vec<Order> = open.collect();
         open.sort_by_key(|order| order.id);
+        let listed = self.markets.iter().map(|market| market.listing.symbol.clone());
+        let places: BTreeMap<String, usize> = listed.zip(0..).collect();
         for order in open {
-            let symbol = self
-                .symbol(&order.symbol)
+            let symbol = *places
+                .get(&order.symbol)
                 .expect("the ledger holds listed symbols alone");
             let fits = match order.stage {
                 Stage::Working => self.rest_again(symbol, &order),

@@ -16,8 +16,10 @@ const OVERTAKEN_WITHIN: Duration = Duration::from_secs(1);
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// The answer to a request of this connection: no fault of frames meets it.
+    /// What is said to this connection alone: no fault meets it.
     Answer,
+    /// The reply to a request of this connection.
+    Reply(Framing),
     /// A user data event.
     User,
     /// A market frame.
@@ -27,6 +29,15 @@ pub enum Class {
         /// Whether it is a depth difference.
         depth: bool,
     },
+}
+
+/// How a reply is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Framing {
+    /// Twice.
+    pub is_doubled: bool,
+    /// After the next reply of its connection.
+    pub is_overtaken: bool,
 }
 
 /// A frame on its way out.
@@ -68,6 +79,7 @@ pub struct Line {
     ready: VecDeque<Utf8Bytes>,
     late: VecDeque<(Instant, Utf8Bytes)>,
     overtaken: Option<(Instant, Utf8Bytes)>,
+    overtaken_reply: Option<(Instant, Utf8Bytes)>,
     silent: BTreeMap<u64, Instant>,
 }
 
@@ -81,6 +93,7 @@ impl Line {
             ready: VecDeque::new(),
             late: VecDeque::new(),
             overtaken: None,
+            overtaken_reply: None,
             silent: BTreeMap::new(),
         }
     }
@@ -102,6 +115,10 @@ impl Line {
             self.ready.push_back(frame.text);
             return;
         }
+        if let Class::Reply(framing) = frame.class {
+            self.reply(&running, framing, frame.text, now);
+            return;
+        }
         self.frames += 1;
         let tally = &running.tally;
         let (asked, kinds) = match frame.class {
@@ -120,6 +137,21 @@ impl Line {
             }
         }
         self.send(&running, &kinds, text, now);
+    }
+
+    /// Sends a reply; one that is doubled and overtaken comes before the next reply and after it.
+    fn reply(&mut self, running: &Running, framing: Framing, text: Utf8Bytes, now: Instant) {
+        if framing.is_doubled {
+            running.tally.count(Fault::ReplyDuplicate);
+            self.ready.push_back(text.clone());
+        }
+        if framing.is_overtaken && self.overtaken_reply.is_none() {
+            running.tally.count(Fault::ReplyReorder);
+            self.overtaken_reply = Some((now + OVERTAKEN_WITHIN, text));
+            return;
+        }
+        self.ready.push_back(text);
+        self.ready.extend(self.overtaken_reply.take().map(|(_, text)| text));
     }
 
     /// Whether the frame's stream says nothing now.
@@ -172,7 +204,8 @@ impl Line {
     /// Lets everything go that is held back.
     fn release(&mut self) {
         self.ready.extend(self.late.drain(..).map(|(_, text)| text));
-        self.ready.extend(self.overtaken.take().map(|(_, text)| text));
+        let overtaken = [self.overtaken.take(), self.overtaken_reply.take()];
+        self.ready.extend(overtaken.into_iter().flatten().map(|(_, text)| text));
         self.silent.clear();
     }
 
@@ -181,6 +214,8 @@ impl Line {
         if let Some((_, text)) = self.overtaken.take_if(|(until, _)| *until <= now) {
             self.place(text, now);
         }
+        let reply = self.overtaken_reply.take_if(|(until, _)| *until <= now);
+        self.ready.extend(reply.map(|(_, text)| text));
         let ready = self.ready.pop_front();
         ready.or_else(|| self.late.pop_front_if(|(due, _)| *due <= now).map(|(_, text)| text))
     }
@@ -188,7 +223,8 @@ impl Line {
     /// Resolves when a frame that is held back may go out; never when there is none.
     pub async fn due(&self) {
         let late = self.late.front().map(|(due, _)| *due);
-        let overtaken = self.overtaken.as_ref().map(|(until, _)| *until);
+        let overtaken = [&self.overtaken, &self.overtaken_reply];
+        let overtaken = overtaken.into_iter().flatten().map(|(until, _)| *until);
         match late.into_iter().chain(overtaken).min() {
             Some(due) => tokio::time::sleep_until(due).await,
             None => std::future::pending().await,
@@ -300,6 +336,51 @@ mod tests {
         assert_eq!(running.tally.injected(Fault::Stale), 2, "another stream has its own");
         silent.push(market(1, "x"), now + Duration::from_millis(101));
         assert_eq!(running.tally.injected(Fault::Stale), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn replies_are_doubled_and_overtaken_by_the_next() {
+        let now = Instant::now();
+        let mut replies = line(Plan {
+            reply_reorder: 0.5,
+            ..Plan::default()
+        });
+        let reply = |text: &str, is_doubled, is_overtaken| Frame {
+            class: Class::Reply(Framing {
+                is_doubled,
+                is_overtaken,
+            }),
+            text: text.to_owned().into(),
+        };
+        // what each reply meets, and what goes out after it
+        let table: [(bool, bool, &[&str]); 7] = [
+            (false, false, &["0"]),
+            (true, false, &["1", "1"]),
+            (false, true, &[]),
+            (false, false, &["3", "2"]),
+            (true, true, &["4"]),
+            (false, true, &["5", "4"]),
+            (true, true, &["6"]),
+        ];
+        for (number, (is_doubled, is_overtaken, expected)) in table.into_iter().enumerate() {
+            replies.push(reply(&number.to_string(), is_doubled, is_overtaken), now);
+            assert_eq!(out(&mut replies, now), expected, "{number}");
+        }
+        replies.due().await;
+        assert_eq!(out(&mut replies, Instant::now()), ["6"], "nothing came to overtake it");
+        let running = replies.faults.running();
+        let counts = [Fault::ReplyDuplicate, Fault::ReplyReorder].map(|fault| running.tally.injected(fault));
+        assert_eq!(counts, [3, 3], "the sixth was to be overtaken, and overtook");
+        replies.push(reply("7", false, true), now);
+        replies.push(user(8), now);
+        assert_eq!(out(&mut replies, now), ["8"], "an event overtakes it too");
+        replies.faults.set(Plan::default());
+        replies.push(reply("9", false, false), now);
+        assert_eq!(
+            out(&mut replies, now),
+            ["7", "9"],
+            "what was held back goes when faults end"
+        );
     }
 
     #[tokio::test(start_paused = true)]

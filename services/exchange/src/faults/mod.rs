@@ -9,7 +9,7 @@ mod draw;
 mod line;
 mod plan;
 
-pub use line::{Class, Frame, Line};
+pub use line::{Class, Frame, Framing, Line};
 pub use plan::{Fault, LONGEST_MS, Plan, Scope};
 
 use parking_lot::{Mutex, RwLock};
@@ -83,6 +83,25 @@ impl Running {
         draw::time(&self.plan, fault, whom, n)
     }
 
+    /// What becomes of the `n`-th request of a key.
+    fn fate(&self, key: u64, n: u64) -> Fate {
+        let ends = [
+            (Fault::CutBeforeAcceptance, End::CutBefore),
+            (Fault::CutAfterAcceptance, End::CutAfter),
+            (Fault::UnknownAfterAcceptance, End::Unknown),
+        ];
+        let end = ends.into_iter().find(|(fault, _)| self.hits(*fault, key, n));
+        let late = self.hits(Fault::ReplyDelay, key, n);
+        Fate {
+            delay: if late {
+                self.time(Fault::ReplyDelay, key, n)
+            } else {
+                Duration::ZERO
+            },
+            end: end.map_or(End::Reply, |(_, end)| end),
+        }
+    }
+
     /// The number of this request among those of its key.
     fn number(&self, key: u64) -> (u64, u64) {
         let mut keys = self.keys.lock();
@@ -144,29 +163,37 @@ impl Faults {
         self.running.read().clone()
     }
 
-    /// How a request goes: `scope` is the narrowest scope that holds it, `key` the API key that it names.
+    /// How a request over REST goes: `scope` is the narrowest scope that holds it, `key` the API key that it names.
     pub fn request(&self, scope: Scope, key: &str) -> Fate {
+        self.asked(scope, key)
+            .map_or_else(Fate::default, |(running, key, n)| running.fate(key, n))
+    }
+
+    /// How a request over the WebSocket API goes, and how its reply is sent; that is counted where it is sent.
+    pub fn framed_request(&self, scope: Scope, key: &str) -> (Fate, Framing) {
+        let Some((running, key, n)) = self.asked(scope, key) else {
+            return Default::default();
+        };
+        let fate = running.fate(key, n);
+        if matches!(fate.end, End::CutBefore | End::CutAfter) {
+            return (fate, Framing::default());
+        }
+        let framing = Framing {
+            is_doubled: draw::hits(&running.plan, Fault::ReplyDuplicate, key, n),
+            is_overtaken: draw::hits(&running.plan, Fault::ReplyReorder, key, n),
+        };
+        (fate, framing)
+    }
+
+    /// The plan that meets a request, with the request's key and its number among those of the key.
+    fn asked(&self, scope: Scope, key: &str) -> Option<(Arc<Running>, u64, u64)> {
         let running = self.running();
         if !running.active || scope > running.plan.scope {
-            return Fate::default();
+            return None;
         }
         running.tally.requests.fetch_add(1, Ordering::Relaxed);
         let (key, n) = running.number(draw::named(key));
-        let ends = [
-            (Fault::CutBeforeAcceptance, End::CutBefore),
-            (Fault::CutAfterAcceptance, End::CutAfter),
-            (Fault::UnknownAfterAcceptance, End::Unknown),
-        ];
-        let end = ends.into_iter().find(|(fault, _)| running.hits(*fault, key, n));
-        let late = running.hits(Fault::ReplyDelay, key, n);
-        Fate {
-            delay: if late {
-                running.time(Fault::ReplyDelay, key, n)
-            } else {
-                Duration::ZERO
-            },
-            end: end.map_or(End::Reply, |(_, end)| end),
-        }
+        Some((running, key, n))
     }
 
     /// Resolves when the connection is to be cut; asks in each second of its life.
@@ -221,6 +248,36 @@ mod tests {
         assert_eq!(running.tally.requests.load(Ordering::Relaxed), 200);
         assert_eq!(one.request(Scope::Signed, "a"), Fate::default(), "outside the scope");
         assert_eq!(one.request(Scope::All, ""), Fate::default(), "outside the scope");
+    }
+
+    #[test]
+    fn replies_of_the_websocket_api_meet_faults_of_their_own() {
+        let plan = Plan {
+            seed: 11,
+            cut_after_acceptance: 0.2,
+            reply_duplicate: 0.5,
+            reply_reorder: 0.5,
+            ..Plan::default()
+        };
+        let decide = || -> Vec<(Fate, Framing)> {
+            let faults = Faults::new(plan.clone());
+            (0..200).map(|_| faults.framed_request(Scope::Trade, "a")).collect()
+        };
+        let decided = decide();
+        assert_eq!(decided, decide());
+        for framing in [(false, false), (true, false), (false, true), (true, true)] {
+            let is_met =
+                |(fate, met): &(Fate, Framing)| fate.end == End::Reply && (met.is_doubled, met.is_overtaken) == framing;
+            assert!(decided.iter().any(is_met), "{framing:?}");
+        }
+        let mut cut = decided.iter().filter(|(fate, _)| fate.end == End::CutAfter);
+        assert!(
+            cut.all(|(_, framing)| *framing == Framing::default()),
+            "there is no reply"
+        );
+        let faults = Faults::new(plan);
+        let outside = faults.framed_request(Scope::All, "a");
+        assert_eq!(outside, (Fate::default(), Framing::default()), "outside the scope");
     }
 
     #[test]

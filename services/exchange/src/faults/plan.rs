@@ -38,11 +38,15 @@ pub enum Fault {
     DepthDamage,
     /// A WebSocket is cut.
     Disconnect,
+    /// A reply of the WebSocket API is sent twice.
+    ReplyDuplicate,
+    /// A reply of the WebSocket API is overtaken by the next one.
+    ReplyReorder,
 }
 
 impl Fault {
     /// All of them, in the plan's order.
-    pub const ALL: [Fault; 15] = [
+    pub const ALL: [Fault; 17] = [
         Fault::ReplyDelay,
         Fault::CutBeforeAcceptance,
         Fault::CutAfterAcceptance,
@@ -58,6 +62,8 @@ impl Fault {
         Fault::Stale,
         Fault::DepthDamage,
         Fault::Disconnect,
+        Fault::ReplyDuplicate,
+        Fault::ReplyReorder,
     ];
 
     /// The name of its probability in the plan.
@@ -78,6 +84,8 @@ impl Fault {
             Fault::Stale => "stale",
             Fault::DepthDamage => "depth_damage",
             Fault::Disconnect => "disconnect",
+            Fault::ReplyDuplicate => "reply_duplicate",
+            Fault::ReplyReorder => "reply_reorder",
         }
     }
 }
@@ -149,6 +157,10 @@ pub struct Plan {
     pub depth_damage: f64,
     /// Probability, in each second of a WebSocket's life, that it is cut.
     pub disconnect: f64,
+    /// Probability that a reply of the WebSocket API is sent twice; HTTP has one reply to a request.
+    pub reply_duplicate: f64,
+    /// Probability that a reply of the WebSocket API is overtaken by the next one of its connection; HTTP keeps their order.
+    pub reply_reorder: f64,
 }
 
 impl Plan {
@@ -170,6 +182,8 @@ impl Plan {
             Fault::Stale => self.stale,
             Fault::DepthDamage => self.depth_damage,
             Fault::Disconnect => self.disconnect,
+            Fault::ReplyDuplicate => self.reply_duplicate,
+            Fault::ReplyReorder => self.reply_reorder,
         }
     }
 

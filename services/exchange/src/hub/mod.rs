@@ -6,10 +6,10 @@ mod topics;
 pub use topics::{Kind, Pace, Topic, Window};
 
 use crate::core::effects::{Execution, UserEvent, UserEventKind};
-use crate::core::listing::Listing;
+use crate::core::listing::{Listing, places};
 use crate::core::market::MarketEvent;
 use crate::core::venue::Venue;
-use crate::faults::{Class, Frame};
+use crate::faults::{Class, Frame, Framing};
 use crate::limits::Meter;
 use crate::wire;
 use axum::extract::ws::Utf8Bytes;
@@ -37,9 +37,9 @@ impl Reader {
     }
 
     /// Queues a frame that is the answer to a request; false when the queue is full.
-    pub fn answer(&self, text: impl Into<Utf8Bytes>) -> bool {
+    pub fn answer(&self, text: impl Into<Utf8Bytes>, framing: Framing) -> bool {
         let frame = Frame {
-            class: Class::Answer,
+            class: Class::Reply(framing),
             text: text.into(),
         };
         self.queue.try_send(frame).is_ok()
@@ -67,6 +67,7 @@ struct Listener {
 /// All readers by what they listen to.
 pub struct Hub {
     listings: Vec<Listing>,
+    places: BTreeMap<String, usize>,
     topics: Mutex<Vec<Vec<Arc<Reader>>>>,
     digest: Mutex<Digest>,
     accounts: Mutex<BTreeMap<String, Vec<Listener>>>,
@@ -81,6 +82,7 @@ impl Hub {
         let topics = (0..(listings.len() + 1) * KINDS).map(|_| Vec::new()).collect();
         Self {
             digest: Mutex::new(Digest::new(listings.len())),
+            places: places(&listings),
             listings,
             topics: Mutex::new(topics),
             accounts: Mutex::default(),
@@ -107,7 +109,7 @@ impl Hub {
 
     /// The topic of a stream's name, such as `btcusdt@depth@100ms`.
     pub fn topic(&self, name: &str) -> Option<Topic> {
-        Topic::parse(name, &self.listings)
+        Topic::parse(name, &self.places)
     }
 
     /// The stream's name of a topic.
@@ -151,6 +153,26 @@ impl Hub {
                 accounts.remove(account);
             }
         }
+    }
+
+    /// Whether a reader's subscription of an account goes on.
+    pub fn listens(&self, account: &str, subscription: u64, reader: &Reader) -> bool {
+        let accounts = self.accounts.lock();
+        let mut listeners = accounts.get(account).into_iter().flatten();
+        listeners.any(|listener| listener.reader.id == reader.id && listener.subscription == subscription)
+    }
+
+    /// Ends the subscriptions of an account, or of all, and tells each that it has ended; returns how many.
+    pub fn end_streams(&self, account: Option<&str>, millis: i64) -> usize {
+        let mut accounts = self.accounts.lock();
+        let ended: Vec<Listener> = match account {
+            Some(account) => accounts.remove(account).unwrap_or_default(),
+            None => std::mem::take(&mut *accounts).into_values().flatten().collect(),
+        };
+        for listener in &ended {
+            self.end_subscription(listener.subscription, &listener.reader, millis);
+        }
+        ended.len()
     }
 
     /// Sends market events to those who listen.
@@ -314,7 +336,7 @@ mod tests {
             frame.starts_with("{\"stream\":\"btcusdt@bookTicker\",\"data\":{\"u\":1,"),
             "{frame}"
         );
-        assert!(!slow.answer("full") || frames.len() == 2);
+        assert!(!slow.answer("full", Framing::default()) || frames.len() == 2);
         hub.unsubscribe(topic, &quick);
         hub.publish_market(&event(4));
         assert!(quick_frames.try_recv().is_err());

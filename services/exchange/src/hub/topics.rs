@@ -3,6 +3,7 @@
 use crate::core::interval::Interval;
 use crate::core::listing::Listing;
 use crate::core::market::MarketEvent;
+use std::collections::BTreeMap;
 
 /// How often a depth stream speaks, as its name says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -190,7 +191,7 @@ impl Topic {
     }
 
     /// The topic of a stream's name, such as `btcusdt@depth@100ms`.
-    pub(super) fn parse(name: &str, listings: &[Listing]) -> Option<Self> {
+    pub(super) fn parse(name: &str, places: &BTreeMap<String, usize>) -> Option<Self> {
         if let Some(kind) = name.strip_prefix('!').and_then(|name| name.strip_suffix("@arr")) {
             let kind = Kind::parse(kind).filter(|kind| kind.has_array())?;
             return Some(Topic { symbol: None, kind });
@@ -199,11 +200,9 @@ impl Topic {
         if symbol.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return None;
         }
-        let symbol = listings
-            .iter()
-            .position(|listing| listing.symbol.eq_ignore_ascii_case(symbol))?;
+        let symbol = places.get(&symbol.to_ascii_uppercase())?;
         Some(Topic {
-            symbol: Some(symbol),
+            symbol: Some(*symbol),
             kind: Kind::parse(kind)?,
         })
     }
@@ -220,7 +219,7 @@ impl Topic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::listing::catalogue;
+    use crate::core::listing::{catalogue, places};
     use std::collections::BTreeSet;
 
     #[test]
@@ -230,7 +229,7 @@ mod tests {
         for symbol in [Some(0), Some(1), None] {
             for kind in Kind::all().filter(|kind| symbol.is_some() || kind.has_array()) {
                 let topic = Topic { symbol, kind };
-                assert_eq!(Topic::parse(&topic.name(&listings), &listings), Some(topic));
+                assert_eq!(Topic::parse(&topic.name(&listings), &places(&listings)), Some(topic));
                 assert!(numbers.insert(topic.index(listings.len())), "{topic:?}");
             }
         }
@@ -241,6 +240,7 @@ mod tests {
     #[test]
     fn names_are_the_documented_ones() {
         let listings = catalogue(3);
+        let places = places(&listings);
         for name in [
             "btcusdt@trade",
             "ethusdt@aggTrade",
@@ -260,7 +260,7 @@ mod tests {
             "!miniTicker@arr",
             "!ticker_1d@arr",
         ] {
-            let topic = Topic::parse(name, &listings).unwrap_or_else(|| panic!("{name}"));
+            let topic = Topic::parse(name, &places).unwrap_or_else(|| panic!("{name}"));
             assert_eq!(topic.name(&listings), name);
         }
         for name in [
@@ -274,7 +274,7 @@ mod tests {
             "!ticker",
             "",
         ] {
-            assert_eq!(Topic::parse(name, &listings), None, "{name}");
+            assert_eq!(Topic::parse(name, &places), None, "{name}");
         }
     }
 }

@@ -39,6 +39,8 @@ pub struct Api {
     pub now: Now,
     /// What is traded, in the venue's order.
     pub listings: Vec<Listing>,
+    /// Where each symbol is in this order.
+    pub places: BTreeMap<String, usize>,
     /// `symbols` of exchangeInfo, in the same order.
     pub info: Vec<Value>,
     /// Maker and taker commission.
@@ -122,10 +124,7 @@ impl Api {
         {
             return Err(ApiError::illegal("symbol", "^[A-Z0-9-_.]{1,20}$"));
         }
-        self.listings
-            .iter()
-            .position(|listing| listing.symbol == name)
-            .ok_or_else(ApiError::symbol)
+        self.places.get(name).copied().ok_or_else(ApiError::symbol)
     }
 
     /// The current time in milliseconds.

@@ -192,6 +192,7 @@ impl Requests {
 
     /// Methods that concern this connection alone.
     async fn session(&mut self, method: &str, params: &Params) -> Result<Value, ApiError> {
+        self.forget_ended();
         match method {
             "session.logon" => self.log_on(params).await,
             "session.status" => Ok(self.status()),
@@ -282,6 +283,13 @@ impl Requests {
         Ok(json!({}))
     }
 
+    /// Forgets the subscriptions that the venue has ended.
+    fn forget_ended(&mut self) {
+        let (api, reader) = (&self.api, &self.reader);
+        self.subscriptions
+            .retain(|id, subscription| api.hub.listens(&subscription.account, *id, reader));
+    }
+
     /// Ends subscriptions, and says so on each when `told`.
     fn end(&mut self, which: impl Fn(&Subscription) -> bool, told: bool) {
         let (api, reader) = (&self.api, &self.reader);
@@ -332,7 +340,7 @@ impl Session for Requests {
         let (id, shows_limits) = (asked.id.clone(), asked.shows_limits.unwrap_or(self.shows_limits));
         let logged_on = self.logon.as_ref().map(|logon| logon.api_key.as_str());
         let key = asked.api_key.as_deref().or(logged_on).unwrap_or_default();
-        let fate = self.api.faults.request(asked.scope(), key);
+        let (fate, framing) = self.api.faults.framed_request(asked.scope(), key);
         if fate.end == End::CutBefore {
             return Reply::Cut;
         }
@@ -356,7 +364,7 @@ impl Session for Requests {
         if status == 418 {
             Reply::Last(answer)
         } else {
-            Reply::Answer(answer)
+            Reply::Answer(answer, framing)
         }
     }
 

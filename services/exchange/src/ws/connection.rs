@@ -2,7 +2,7 @@
 
 use super::Bounds;
 use super::clients::Place;
-use crate::faults::Line;
+use crate::faults::{Framing, Line};
 use crate::hub::{Frames, Reader};
 use crate::rest::Api;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
@@ -16,8 +16,8 @@ pub(super) const MOST_BYTES: usize = 64 * 1024;
 
 /// What a session says to one request.
 pub(super) enum Reply {
-    /// An answer.
-    Answer(String),
+    /// An answer, and how it is sent.
+    Answer(String, Framing),
     /// An answer, with which the connection ends.
     Last(String),
     /// Nothing: the connection is cut.
@@ -163,8 +163,8 @@ async fn read(
             Message::Binary(_) | Message::Close(_) => return Ending::Farewell,
         };
         match answer {
-            Reply::Answer(answer) => {
-                if !reader.answer(answer) {
+            Reply::Answer(answer, framing) => {
+                if !reader.answer(answer, framing) {
                     return Ending::Farewell;
                 }
             }

@@ -2,6 +2,7 @@
 
 use super::clients::ClientKind;
 use super::connection::{self, Reply, Session};
+use crate::faults::Framing;
 use crate::hub::{Reader, Topic};
 use crate::rest::Api;
 use crate::rest::params::Params;
@@ -133,14 +134,15 @@ fn unknown_property() -> Fault {
 impl Session for Streams {
     async fn request(&mut self, text: &str) -> Reply {
         let Ok(request) = serde_json::from_str::<Value>(text) else {
-            return Reply::Answer(json!({"error": {"code": 3, "msg": "Invalid JSON"}}).to_string());
+            let answer = json!({"error": {"code": 3, "msg": "Invalid JSON"}});
+            return Reply::Answer(answer.to_string(), Framing::default());
         };
         let id = request["id"].clone();
         let answer = match self.perform(&request) {
             Ok(result) => json!({"result": result, "id": id}),
             Err(Fault(code, message)) => json!({"error": {"code": code, "msg": message}, "id": id}),
         };
-        Reply::Answer(answer.to_string())
+        Reply::Answer(answer.to_string(), Framing::default())
     }
 
     fn shutdown(&self) -> String {

@@ -224,6 +224,13 @@ impl Reply {
         self.body
     }
 
+    /// That this is the answer to a route that does not exist: a page, not a JSON error.
+    pub fn is_of_no_route(&self) {
+        let page = "<html><body><h2>404 Not found</h2></body></html>";
+        assert_eq!((self.status, self.body.as_str()), (404, Some(page)));
+        assert_eq!(self.headers["content-type"], "text/html");
+    }
+
     pub fn code(&self) -> (u16, i64) {
         (self.status, self.body["code"].as_i64().unwrap_or_default())
     }

@@ -17,7 +17,8 @@ pub(super) fn needed(side: Side, quantity: Quantity, bound: Option<Price>, fee: 
 }
 
 /// What a held order sets aside with so much of it wanted: no more than what the order does not set aside already that
-/// it shares its money with. Of a pair that cancels each other the later one shares; and one that takes another's place.
+/// it shares its money with. Of a pair that cancels each other the one that is held shares, of two the later one; and one
+/// that takes another's place.
 pub(super) fn needed_while_held(state: &State, held: &Entry, quantity: Quantity, fee: Rate) -> Money {
     let Some(needed) = needed(held.order.terms().side, quantity, held.price_bound(), fee) else {
         return held.reserved;
@@ -28,7 +29,9 @@ pub(super) fn needed_while_held(state: &State, held: &Entry, quantity: Quantity,
 
 fn shared_with<'a>(state: &'a State, held: &Entry) -> Option<&'a Entry> {
     let replaced = held.replaces().and_then(|old| state.order(old));
-    let other = replaced.or_else(|| state.rival(held).filter(|rival| rival.accepted < held.accepted));
+    // What is at the venue sets aside all that it needs.
+    let sets_aside_all = |rival: &&Entry| rival.order.status().is_at_venue() || rival.accepted < held.accepted;
+    let other = replaced.or_else(|| state.rival(held).filter(sets_aside_all));
     other.filter(|other| other.order.status().is_live())
 }
 

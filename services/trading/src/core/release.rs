@@ -49,7 +49,12 @@ impl Decider {
                     return self.resize(held, quantity, reason).into_iter().collect();
                 }
                 if in_the_way.is_empty() {
-                    return self.release(held, quantity, now, market);
+                    let released = self.release(held, quantity, now, market);
+                    if !released.is_empty() {
+                        return released;
+                    }
+                    // It waits for leave to go, and whoever set aside a part of what it needs may be over.
+                    return self.resize(held, quantity, reason).into_iter().collect();
                 }
                 let cancels = in_the_way.iter().flat_map(|(entry, why)| cancel_for(entry, why, now));
                 cancels.chain(self.resize(held, quantity, reason)).collect()
@@ -97,9 +102,15 @@ impl Decider {
                     collar,
                     reserved,
                 };
+                // What goes again goes under the id that it had, whoever made that: should the venue break its word and carry
+                // out the first request after all, it takes the second for the same order.
+                let venue_id = match held.venue_id.as_str() {
+                    "" => self.ids.make(held.accepted),
+                    sent => sent.to_owned(),
+                };
                 let intent = Intent {
                     order: held.accepted,
-                    venue_id: self.ids.make(held.accepted),
+                    venue_id,
                     signed: now.venue,
                     cancel: false,
                 };

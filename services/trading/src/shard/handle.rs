@@ -223,7 +223,10 @@ impl ShardHandle {
     }
 
     /// New orders, answered each by itself: refused as a whole when the shard or the venue has too much to do.
-    pub(crate) async fn submit_each(&self, commands: Vec<Command>) -> Result<Vec<Result<Reply>>> {
+    ///
+    /// # Errors
+    /// As [`ShardHandle::submit`]; that of one command is in its place.
+    pub async fn submit_each(&self, commands: Vec<Command>) -> Result<Vec<Result<Reply>>> {
         if self.backlog.len() >= self.max_backlog {
             return Err(error::backlog_full());
         }
@@ -257,7 +260,10 @@ impl ShardHandle {
     }
 
     /// Commands that pass whatever waits, answered each by itself.
-    pub(crate) async fn urgent_each(&self, commands: Vec<Command>) -> Result<Vec<Result<Reply>>> {
+    ///
+    /// # Errors
+    /// As [`ShardHandle::submit`]; that of one command is in its place.
+    pub async fn urgent_each(&self, commands: Vec<Command>) -> Result<Vec<Result<Reply>>> {
         each(self.urgently(Ask::DecideEach(commands)).await?)
     }
 

@@ -1,6 +1,7 @@
 //! Random sequences of everything that an account can ask for: nothing appears or vanishes, what is locked is what open
 //! orders hold, and the records alone make the same accounts.
 
+use super::super::account::Load;
 use super::super::filters;
 use super::super::listing::QUOTE;
 use super::super::order::{OrderKey, SelfTradePrevention, Side, Stage, Status, TimeInForce};
@@ -37,6 +38,29 @@ pub(super) fn check(venue: &Venue) -> Result<(), TestCaseError> {
             if alone && order.price > 0 && order.stage != Stage::Pending {
                 prop_assert_eq!(order.locked, order.lock_of(order.left()));
             }
+        }
+        let mut loads: BTreeMap<&str, [Atoms; 4]> = BTreeMap::new();
+        for order in state.open_orders(None) {
+            let load = Load::of(order);
+            let counted = [
+                load.orders as Atoms,
+                load.waiting as Atoms,
+                load.icebergs as Atoms,
+                load.bid,
+            ];
+            let so_far = loads.entry(order.symbol.as_str()).or_default();
+            counted.iter().zip(so_far).for_each(|(more, sum)| *sum += more);
+        }
+        for market in venue.markets() {
+            let symbol = market.listing.symbol.as_str();
+            let load = state.load(symbol);
+            let kept = [
+                load.orders as Atoms,
+                load.waiting as Atoms,
+                load.icebergs as Atoms,
+                load.bid,
+            ];
+            prop_assert_eq!(kept, loads.get(symbol).copied().unwrap_or_default(), "{}", symbol);
         }
         for (asset, held) in &state.balances {
             prop_assert!(held.free >= 0, "{} is short of {}", name, asset);
@@ -307,7 +331,7 @@ proptest! {
                     }
                 }
                 Step::CancelAll { bob } => {
-                    let any = venue.ledger().account(name(bob)).unwrap().open_count("BTCUSDT") > 0;
+                    let any = venue.ledger().account(name(bob)).unwrap().load("BTCUSDT").orders > 0;
                     prop_assert_eq!(venue.cancel_all(name(bob), 0, now, &mut effects).is_ok(), any);
                     prop_assert_eq!(venue.ledger().account(name(bob)).unwrap().open_orders(None).count(), 0);
                 }

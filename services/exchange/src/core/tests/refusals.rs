@@ -108,7 +108,7 @@ fn every_count_has_its_bound() {
     while bed.place("alice", Side::Sell, limit(LAST + 10, 1)).is_ok() {}
     let refused = bed.place("alice", Side::Sell, limit(LAST + 10, 1));
     assert_eq!(refused.err(), Some(Refusal::Filter("MAX_NUM_ORDERS")));
-    assert_eq!(bed.venue.ledger().account("alice").unwrap().open_count("BTCUSDT"), 30);
+    assert_eq!(bed.venue.ledger().account("alice").unwrap().load("BTCUSDT").orders, 30);
     bed.check();
 
     // what is held counts, locked or not

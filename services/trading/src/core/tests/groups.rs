@@ -94,6 +94,20 @@ fn a_pair_shares_what_it_sets_aside() {
     desk.group(GroupKind::Oco, legs);
     assert_eq!(desk.reserved("USDT"), "112.112");
     desk.replays();
+    // So it is whichever leg comes first, and whatever the venue says of the one that it has.
+    let mut desk = Desk::new();
+    let legs = vec![
+        desk.member(Side::Sell, "10", "", super::groups::stop("90")),
+        desk.member(Side::Sell, "10", "110", Wishes::default()),
+    ];
+    let legs = desk.group(GroupKind::Oco, legs);
+    let shares = |desk: &Desk| (desk.reserved("BTC"), desk.entry(legs[0]).reserved);
+    assert_eq!(shares(&desk), ("10".to_owned(), money("10")));
+    desk.news(legs[1], News::Unknown);
+    assert_eq!(shares(&desk), ("10".to_owned(), Money::ZERO));
+    desk.news(legs[1], News::Rejected("WHY".into()));
+    assert_eq!(shares(&desk), ("10".to_owned(), money("10")));
+    desk.replays();
 }
 
 #[test]

@@ -317,3 +317,29 @@ fn cancelling_both_leaves_nothing() {
     assert_eq!((desk.placements(new), desk.reserved("USDT").as_str()), (0, "0"));
     assert_eq!(desk.replayed(), desk.decider.state);
 }
+
+/// The old order is over, and the new one may not go yet: nobody else holds for it what it will need.
+#[test]
+fn a_replacement_that_may_not_go_sets_aside_all_that_it_needs() {
+    let mut desk = Desk::new();
+    let old = desk.accepted(Side::Sell, "10", "101");
+    let new = desk.replaced(old, "6", "102", "");
+    assert_eq!(
+        (desk.entry(new).reserved, desk.reserved("BTC").as_str()),
+        (Money::ZERO, "10")
+    );
+    desk.tell(Command::Ready(account("one"), false));
+    desk.news(old, News::State(state_of(Cancelled, "0", &[])));
+    assert_eq!(
+        (desk.status(new), desk.reserved("BTC").as_str()),
+        (OrderStatus::PendingTrigger, "6")
+    );
+    desk.tell(Command::Ready(account("one"), true));
+    assert_eq!(reason(&desk.limit(Side::Sell, "5", "103")), "BUYING_POWER");
+    desk.tell(Command::Tick);
+    assert_eq!(
+        (desk.status(new), desk.reserved("BTC").as_str()),
+        (OrderStatus::PendingNew, "6")
+    );
+    assert_eq!(desk.replayed(), desk.decider.state);
+}

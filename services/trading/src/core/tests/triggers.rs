@@ -325,7 +325,10 @@ fn a_trigger_that_fired_is_not_lost_before_the_venue() {
     let mut desk = Desk::new();
     let order = desk.held(Side::Sell, "2", "", stop("95"));
     desk.mark("95");
-    // It is certain that it never arrived: it is held again, and goes again at once, although the price has left.
+    // It is certain that it never arrived: it is held again, and goes again at once, although the price has left. Whoever owns
+    // the journal by then, it is the same order to the venue, should that carry out the first request after all.
+    let first = desk.entry(order).venue_id.clone();
+    desk.decider.ids = ids::VenueIds::new([7; 16], 0, 2);
     desk.market
         .marks
         .values_mut()
@@ -336,7 +339,10 @@ fn a_trigger_that_fired_is_not_lost_before_the_venue() {
         (desk.status(order), desk.placements(order)),
         (OrderStatus::PendingNew, 2)
     );
-    assert_eq!(desk.reserved("BTC"), "2");
+    assert_eq!(
+        (desk.reserved("BTC").as_str(), &desk.entry(order).venue_id),
+        ("2", &first)
+    );
     // While a halt is on it waits.
     let halt = SetHalt {
         scope: HaltScope::Global,
