@@ -146,7 +146,7 @@ pub(crate) struct Scaling {
     #[arg(long, value_delimiter = ',', default_values_t = [0, 1_000, 10_000, 100_000])]
     pub(crate) open_orders: Vec<u32>,
     /// Numbers of symbols
-    #[arg(long, value_delimiter = ',', default_values_t = [10, 120, 400])]
+    #[arg(long, value_delimiter = ',', default_values_t = [10, 120, 1_000])]
     pub(crate) symbols: Vec<u32>,
 }
 
