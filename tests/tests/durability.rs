@@ -115,17 +115,17 @@ fn segment(folder: &Path) -> PathBuf {
     segments.pop().unwrap()
 }
 
-/// strace on a running process: the next `fdatasync` of this file fails in every thread, and each is written down.
+/// strace on a running process: the `when`-th `fdatasync` of this file from now on fails, and each is written down.
 struct FailingSync {
     strace: Child,
     log: PathBuf,
 }
 
 impl FailingSync {
-    fn attach(strace: &Path, id: u32, file: &Path, log: PathBuf) -> FailingSync {
+    fn attach(strace: &Path, id: u32, file: &Path, when: usize, log: PathBuf) -> FailingSync {
         let mut strace = Command::new(strace)
             .args(["-f", "-y", "-p", &id.to_string(), "-e", "trace=fdatasync"])
-            .args(["-e", "inject=fdatasync:error=EIO:when=1", "-P"])
+            .args(["-e", &format!("inject=fdatasync:error=EIO:when={when}"), "-P"])
             .arg(file)
             .arg("-o")
             .arg(&log)
@@ -138,18 +138,25 @@ impl FailingSync {
             let read = lines.read_line(&mut said).unwrap();
             assert!(read > 0, "strace cannot attach: {said}");
         }
+        // It says so for every new thread too, and would end if nobody read it.
+        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
         FailingSync { strace, log }
     }
 
     /// Once the process has ended: how often the file was synced, and whether each of these failed.
     fn syncs(mut self) -> Vec<bool> {
         self.strace.wait().unwrap();
-        let log = std::fs::read_to_string(&self.log).unwrap();
-        let syncs = log
-            .lines()
-            .filter(|line| line.contains("fdatasync(") && line.contains(".segment"));
-        syncs.map(|line| line.contains("EIO")).collect()
+        syncs_in(&self.log)
     }
+}
+
+/// The syncs of a journal's segments that strace wrote down, and whether each of them failed.
+fn syncs_in(log: &Path) -> Vec<bool> {
+    let log = std::fs::read_to_string(log).unwrap();
+    let syncs = log
+        .lines()
+        .filter(|line| line.contains("fdatasync(") && line.contains(".segment"));
+    syncs.map(|line| line.contains("EIO")).collect()
 }
 
 impl Drop for FailingSync {
@@ -158,6 +165,26 @@ impl Drop for FailingSync {
         let _ = self.strace.kill();
         let _ = self.strace.wait();
     }
+}
+
+/// What the exchange's ledger says that these orders have bought is what they say themselves.
+async fn bought_agrees(admin: &Rest, begun_with: f64, ids: &[String]) {
+    let mut bought = 0.0;
+    for id in ids {
+        // An intent that was on the disk and never sent is never sent again.
+        let over = until(admin, id, |order| {
+            has_status(&["FILLED", "EXPIRED"])(order)
+                || (has_status(&["REJECTED"])(order) && order["reason"] == "NEVER_REACHED_VENUE")
+        })
+        .await;
+        bought += number(&over["filledQuantity"]);
+    }
+    let held = held_at_the_venue(admin, "BTC").await;
+    // The venue takes its fee, at most 0.1 %, in what was bought: less than any order that were lost or doubled.
+    assert!(
+        (held - begun_with - bought).abs() <= 0.0011 * bought,
+        "the orders say {bought}, the exchange {held} after {begun_with}"
+    );
 }
 
 #[tokio::test]
@@ -171,7 +198,8 @@ async fn after_a_failed_sync_the_process_ends_and_the_answer_was_unknown() {
     // Once it is over nothing is journalled any more until the next order.
     until(&admin, &first, has_status(&["FILLED", "EXPIRED"])).await;
     let segment = segment(folder.path());
-    let failing = FailingSync::attach(&strace, platform.id(), &segment, folder.path().join("strace.log"));
+    let log = folder.path().join("strace.log");
+    let failing = FailingSync::attach(&strace, platform.id(), &segment, 1, log);
 
     let second = order("second", "SIDE_BUY", "0.02", None);
     let unknown = admin.post(ORDERS, &second).await;
@@ -182,27 +210,118 @@ async fn after_a_failed_sync_the_process_ends_and_the_answer_was_unknown() {
         unknown.body
     );
     let status = platform.wait();
-    assert!(status.code().is_some_and(|code| code != 0), "{status:?}");
+    assert_eq!(status.code(), Some(1));
     assert_eq!(failing.syncs(), [true], "one sync failed, and none was tried again");
 
     let (_platform, admin) = start(&binary, folder.path()).await;
     let second = accepted(&admin, &second).await;
-    let mut bought = 0.0;
-    for id in [first, second] {
-        // An intent that was on the disk and never sent is never sent again.
-        let over = until(&admin, &id, |order| {
-            has_status(&["FILLED", "EXPIRED"])(order)
-                || (has_status(&["REJECTED"])(order) && order["reason"] == "NEVER_REACHED_VENUE")
-        })
-        .await;
-        bought += number(&over["filledQuantity"]);
+    bought_agrees(&admin, begun_with, &[first, second]).await;
+}
+
+/// Sends market orders one after the other until one is not acknowledged: those that were, with the ids that they got, and
+/// that one with its answer; none where the connection was gone before it.
+async fn until_unknown(admin: &Rest, log: &Path) -> (Vec<(Value, String)>, Value, Option<Answer>) {
+    let mut acknowledged = Vec::new();
+    for number in 0..200 {
+        let order = order(&format!("load-{number}"), "SIDE_BUY", &format!("0.01{number:03}"), None);
+        let sent = admin.clone();
+        let body = order.clone();
+        // A process that has died answers nothing at all: the client then knows as little as with an unknown outcome.
+        let answer = tokio::spawn(async move { sent.post(ORDERS, &body).await }).await.ok();
+        match answer {
+            Some(answer) if answer.status == 200 => {
+                let id = answer.body["order"]["orderId"].as_str().unwrap().to_owned();
+                acknowledged.push((order, id));
+            }
+            other => return (acknowledged, order, other),
+        }
     }
-    let held = held_at_the_venue(&admin, "BTC").await;
-    // The venue takes its fee, at most 0.1 %, in what was bought: less than any order that were lost or doubled.
+    panic!("no sync ever failed: {:?}", syncs_in(log))
+}
+
+#[tokio::test]
+async fn whichever_sync_fails_nothing_acknowledged_is_lost() {
+    let Some(binary) = tool("TRADEMESH_BINARY") else { return };
+    let Some(strace) = tool("TRADEMESH_STRACE") else { return };
+    // The first after the start is that of an order's acceptance. Later ones are of the venue's answers and fills, or of
+    // orders that came meanwhile.
+    for when in [1, 2, 5, 17] {
+        let folder = folder();
+        let (platform, admin) = start(&binary, folder.path()).await;
+        let begun_with = held_at_the_venue(&admin, "BTC").await;
+        let segment = segment(folder.path());
+        let log = folder.path().join("strace.log");
+        let failing = FailingSync::attach(&strace, platform.id(), &segment, when, log);
+        let (acknowledged, last, answer) = until_unknown(&admin, &failing.log).await;
+        // Unknown where the order waited for that sync; where it came after it, it certainly was not taken.
+        if let Some(answer) = answer {
+            let told = (answer.status, answer.reason());
+            let is_told = [(500, "OUTCOME_UNKNOWN"), (503, "SHARD_STOPPED")].contains(&told);
+            assert!(is_told, "{when}: {}", answer.body);
+        }
+        let status = platform.wait();
+        assert_eq!(status.code(), Some(1), "{when}");
+        let mut expected = vec![false; when];
+        expected[when - 1] = true;
+        assert_eq!(failing.syncs(), expected, "{when}: the sync that failed was the last");
+
+        let (_platform, admin) = start(&binary, folder.path()).await;
+        let mut ids = Vec::new();
+        for (order, id) in &acknowledged {
+            assert_eq!(
+                &accepted(&admin, order).await,
+                id,
+                "{when}: an acknowledged order is known, and the same"
+            );
+            ids.push(id.clone());
+        }
+        ids.push(accepted(&admin, &last).await);
+        bought_agrees(&admin, begun_with, &ids).await;
+    }
+}
+
+#[test]
+fn a_journal_that_cannot_be_begun_stops_the_start_and_the_next_start_begins_it() {
+    let Some(binary) = tool("TRADEMESH_BINARY") else { return };
+    let Some(strace) = tool("TRADEMESH_STRACE") else { return };
+    let folder = folder();
+    // A segment is written beside its place, synced, and then given its name.
+    let segment = folder.path().join("trading/shard-0/00000000000000000001.segment");
+    let header = segment.with_extension("segment.tmp");
+    let log = folder.path().join("strace.log");
+    let mut command = Command::new(&strace);
+    command
+        .args([
+            "-f",
+            "-y",
+            "-e",
+            "trace=fdatasync",
+            "-e",
+            "inject=fdatasync:error=EIO:when=1",
+            "-P",
+        ])
+        .arg(&header)
+        .arg("-P")
+        .arg(&segment)
+        .arg("-o")
+        .arg(&log)
+        .arg(&binary)
+        .args(["up", "--json", "--any-port", "--set"])
+        .arg(format!("mesh.data_dir={}", folder.path().display()))
+        .args(OPTIONS);
+    let (code, out, err) = mesh_tests::process::run(&mut command);
+    assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+    let last = err.lines().last().unwrap_or_default();
     assert!(
-        (held - begun_with - bought).abs() < 0.0011 * bought,
-        "the orders say {bought}, the exchange {held} after {begun_with}"
+        last.contains("JOURNAL_IO") && last.contains(segment.to_str().unwrap()),
+        "{err}"
     );
+    assert_eq!(
+        syncs_in(&log),
+        [true],
+        "the header's sync failed, and was not tried again"
+    );
+    Platform::up(&binary, folder.path(), &OPTIONS).kill();
 }
 
 /// A file system of 64 MiB, unmounted when it is dropped.

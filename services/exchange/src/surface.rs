@@ -59,8 +59,13 @@ pub async fn open(
     accounts_dir: PathBuf,
     now: Now,
 ) -> Result<Surface, String> {
-    let mut effects = Effects::default();
-    let venue = Venue::open(config.options(), ledger, now(), &mut effects);
+    let (options, time) = (config.options(), now());
+    // The past of a thousand symbols takes a while to draw: not on a thread that others wait for.
+    let opening = tokio::task::spawn_blocking(move || {
+        let mut effects = Effects::default();
+        (Venue::open(options, ledger, time, &mut effects), effects)
+    });
+    let (venue, effects) = opening.await.map_err(|error| error.to_string())?;
     disk.append(effects.records.iter().map(codec::encode).collect()).await?;
     let listings: Vec<Listing> = venue.markets().iter().map(|market| market.listing.clone()).collect();
     let meter = Arc::new(Mutex::new(Meter::new(config.request_limits())));

@@ -6,8 +6,10 @@ use std::error::Error;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// What goes wrong: replies that come late, connections that are cut before or after the venue has acted, answers that
-/// say nothing of the outcome, and events that are lost, doubled, late or out of order. Shares of requests and frames.
+/// What goes wrong: replies that come late, twice or out of order, connections that are cut before or after the venue has
+/// acted, answers that say nothing of the outcome, events and market frames that are lost, doubled, late or out of order,
+/// feeds that fall silent while their connection lives, and update ids that are damaged, which stands for a bad checksum.
+/// Shares of requests and frames.
 fn plan(seed: u64) -> Value {
     json!({"plan": {
         "seed": seed.to_string(), "scope": "FAULT_SCOPE_SIGNED",
@@ -16,6 +18,9 @@ fn plan(seed: u64) -> Value {
         "userDrop": 0.005, "userDuplicate": 0.01, "userReorder": 0.01,
         "userDelay": 0.005, "userDelayMinMs": 50, "userDelayMaxMs": 300,
         "marketDrop": 0.0005, "marketDuplicate": 0.001, "marketReorder": 0.0005,
+        "marketDelay": 0.001, "marketDelayMinMs": 50, "marketDelayMaxMs": 300,
+        "stale": 0.0002, "staleMinMs": 500, "staleMaxMs": 2500, "depthDamage": 0.0005,
+        "replyDuplicate": 0.2, "replyReorder": 0.2,
         "disconnect": 0.005,
     }})
 }

@@ -137,9 +137,10 @@ impl Client {
                     if (1..replies.len()).contains(&accepted) {
                         self.world.note(State::BatchPartlyRefused);
                     }
-                    let heard = wishes.iter().zip(replies).map(|(wish, reply)| self.hear(wish, reply));
                     // Every answer is heard, whether or not one before it was one to keep.
-                    if heard.fold(true, |all, is_kept| all && is_kept) {
+                    let heard = wishes.iter().zip(replies).map(|(wish, reply)| self.hear(wish, reply));
+                    let open = heard.filter(|is_kept| !is_kept).count();
+                    if open == 0 {
                         return;
                     }
                 }

@@ -214,10 +214,8 @@ pub(crate) struct SlowJournal {
 
 impl SlowJournal {
     async fn write(&mut self, records: Vec<Vec<u8>>) -> Result<u64> {
-        let events = records.iter().filter_map(|record| trading::codec::decode(record).ok());
-        let fires = events
-            .map(|record| matches!(record.event, Event::Triggered(_)))
-            .any(|fires| fires);
+        let mut events = records.iter().filter_map(|record| trading::codec::decode(record).ok());
+        let fires = events.any(|record| matches!(record.event, Event::Triggered(_)));
         self.world.fires.store(fires, Ordering::Relaxed);
         *self.world.phase.lock() = Phase::Before;
         self.world.clock.sleep(self.world.span(1_500)).await;

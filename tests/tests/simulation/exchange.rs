@@ -7,6 +7,7 @@ use domain::{AccountId, Asset, Instrument, InstrumentStatus, Liquidity, Money, P
 use exchange::core::effects::{Effects, Execution, UserEvent, UserEventKind};
 use exchange::core::market::Market;
 use exchange::core::order::{Fill, Order, Side, Status};
+use exchange::core::request::NewOrder;
 use exchange::core::units::{Atoms, ONE, show};
 use exchange::core::venue::{self, Options, Venue};
 use parking_lot::Mutex;
@@ -273,6 +274,13 @@ fn moved(market: &Market, basis_points: i64) -> Price {
 
 fn price(atoms: Atoms) -> Price {
     Price::parse(&show(atoms)).unwrap()
+}
+
+/// Whether the venue has had an order with the id of a new one.
+pub(crate) fn has_order(venue: &Venue, new: &NewOrder) -> bool {
+    let account = venue.ledger().account(&new.account);
+    let mut orders = account.into_iter().flat_map(|account| account.orders.values());
+    orders.any(|order| Some(&order.client_id) == new.client_id.as_ref())
 }
 
 /// What the venue says of an order.

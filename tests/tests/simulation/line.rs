@@ -1,7 +1,7 @@
 //! The line of one process to the venue: requests and answers take time, get lost, are refused for their age, and may be
 //! carried out after nobody waits for them any more. What is on its way does not care whether its sender still lives.
 
-use super::exchange::{Exchange, state_of, trade_of};
+use super::exchange::{Exchange, has_order, state_of, trade_of};
 use super::executor::{Group, WORLD};
 use super::states::State;
 use super::world::{Planted, World};
@@ -170,17 +170,17 @@ impl Line {
         let (symbol, world, group) = (placement.symbol.to_string(), self.world.clone(), self.group);
         let venue_id = placement.venue_id.clone();
         // Only with orders that rest, so that the venue lists them when the stream has not told of them.
-        let breaches = if placement.kind == PlacementKind::LimitMaker {
-            20
-        } else {
-            0
-        };
+        let breaches = 20 * u64::from(placement.kind == PlacementKind::LimitMaker);
         self.request_to(breaches, "place", Some(placement.signed), move |venue, now, effects| {
             if group != world.owner() {
                 world.note(State::StaleSend);
             }
             if !world.flight.lock().intended.contains(&venue_id) {
                 world.violation(format!("{venue_id} reached the venue and its intent is not durable"));
+            }
+            // Carried out against the venue's word, it may find that its order has gone again, and is over.
+            if has_order(venue, &order) && world.planted != Some(Planted::ResendOnTimeout) {
+                return Err(refused(Refusal::DuplicateOrder));
             }
             let symbol = venue.symbol(&symbol).unwrap();
             let placed = venue

@@ -38,7 +38,7 @@ pub(crate) fn config() -> Config {
         snapshot_records: 60,
         reconcile_interval_ms: 700,
         limits: LimitOptions {
-            max_order_notional: "3000".to_owned(),
+            max_order_notional: "8000".to_owned(),
             max_open_orders: 12,
             duplicate_window_ms: 100,
             ..LimitOptions::default()

@@ -9,7 +9,7 @@ use trading::Held;
 use trading::core::{OrderMatch, SessionOpened};
 
 /// Sessions that a client opens one after the other.
-const SESSIONS: usize = 4;
+const SESSIONS: usize = 2;
 
 impl Client {
     /// Opens sessions as long as it is not quiet, and ends each.
@@ -43,7 +43,7 @@ impl Client {
     }
 
     fn new_session(&self, number: usize) -> SessionOpened {
-        let symbols = [None, Some("SOLUSDT"), Some("BTCUSDT")];
+        let symbols = [None, Some("SOLUSDT"), Some("SOLUSDT"), Some("BTCUSDT")];
         SessionOpened {
             account: self.pick(&accounts()).clone(),
             session: self.id(number),

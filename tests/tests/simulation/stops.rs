@@ -75,10 +75,15 @@ impl Client {
     /// Orders that hang together, numbered from this one on.
     pub(super) fn new_group(&self, first: usize) -> Asked {
         let kind = *self.pick(&[GroupKind::Oco, GroupKind::Oto, GroupKind::Bracket]);
-        let plain = self.new_order(first);
-        let price = plain
-            .price
-            .unwrap_or_else(|| self.about(&plain.symbol, plain.side, true));
+        let mut plain = self.new_order(first);
+        let mut price = self.about(&plain.symbol, plain.side, true);
+        if kind != GroupKind::Oco && self.chance.below(2) == 0 {
+            // So much that a part of it trades at once, and the rest waits.
+            let worth = 1_000 + self.chance.below(6_500);
+            let beyond = self.chance.below(6) as i64;
+            (price, plain.quantity) = self.terms_worth(&plain.symbol, plain.side, beyond, worth);
+        }
+        let plain = plain;
         let exit = |number: usize| Submit {
             side: opposite(plain.side),
             client_order_id: self.id(number),
