@@ -11,5 +11,6 @@
 mod desk;
 mod groups;
 mod instructions;
+mod user_data;
 mod venue;
 mod waiting;
