@@ -241,6 +241,9 @@ async fn reduce_only_never_sells_more_than_is_held() {
     assert_eq!(emulated(&cut), ["REDUCE_ONLY"]);
     assert_eq!(decimal(&cut["quantity"]), held, "more than is held is cut to it");
     let rests = desk.until(&cut, has_status("OPEN")).await;
+    for told in [&cut, &rests] {
+        assert_eq!(told["reason"], "REDUCE_ONLY_SHRUNK", "{told}");
+    }
     let record = desk.at_the_venue(&rests, "NEW").await;
     assert_eq!(decimal(&record["origQty"]), held);
     // All of it is set aside: nothing is left to reduce, and a buy never reduces anything on a spot venue.

@@ -91,7 +91,7 @@ pub(crate) fn order_to_pb(entry: &Entry) -> pb::Order {
         status: status(order.status()) as i32,
         filled_quantity: order.filled().to_string(),
         average_price: text(order.average_price()),
-        reason: entry.reason.clone(),
+        reason: entry.reason().to_owned(),
         venue_order_id: entry.venue_id.clone(),
         update_time: time(order.updated_at()),
         sequence: entry.sequence as i64,
@@ -109,7 +109,10 @@ pub(crate) fn order_to_pb(entry: &Entry) -> pb::Order {
 /// The order as it was when it was accepted: what a repeated submit is answered.
 pub(crate) fn order_as_accepted(entry: &Entry) -> pb::Order {
     let order = &entry.order;
-    new_order(order.terms(), entry.held_at_first, order.created_at())
+    pb::Order {
+        reason: entry.accepted_reason.clone(),
+        ..new_order(order.terms(), entry.held_at_first, order.created_at())
+    }
 }
 
 /// The sequence at which an order was accepted.

@@ -31,6 +31,8 @@ pub struct Entry {
     pub trades: BTreeSet<TradeId>,
     /// Why it was refused or ended.
     pub reason: String,
+    /// What its acceptance said, a stable code: that it was cut.
+    pub accepted_reason: String,
     /// How many cancels were intended.
     pub cancels: u32,
     /// Whether somebody wants it cancelled.
@@ -73,7 +75,8 @@ impl Entry {
             venue_id: String::new(),
             signed: Timestamp::EPOCH,
             trades: BTreeSet::new(),
-            reason: accepted.reason.clone(),
+            reason: String::new(),
+            accepted_reason: accepted.reason.clone(),
             cancels: 0,
             cancel_wanted: false,
             cancel_reason: String::new(),
@@ -84,6 +87,15 @@ impl Entry {
             held_at_first: accepted.held,
             digest: accepted.digest,
             is_queued: false,
+        }
+    }
+
+    /// Why it is as it is: how it ended or was changed last, or else what its acceptance said. Empty where there is nothing to
+    /// say.
+    pub fn reason(&self) -> &str {
+        match self.reason.as_str() {
+            "" => &self.accepted_reason,
+            reason => reason,
         }
     }
 

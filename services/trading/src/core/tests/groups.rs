@@ -473,7 +473,7 @@ fn reduce_only_legs_are_cut_alike() {
     for order in orders {
         let entry = desk.entry(order);
         assert_eq!(
-            (entry.order.quantity(), entry.reason.as_str()),
+            (entry.order.quantity(), entry.reason()),
             (quantity("10"), "REDUCE_ONLY_SHRUNK")
         );
     }

@@ -524,10 +524,12 @@ fn reduce_only_keeps_within_what_is_held() {
     let Answer::Accepted(order) = desk.wish(Side::Sell, "4", "110", reduce.clone()) else {
         panic!()
     };
+    desk.news(order, News::State(state_of(Live, "0", &[])));
     let entry = desk.entry(order);
     assert_eq!(
-        (entry.order.quantity(), entry.reason.as_str()),
-        (quantity("2.5"), "REDUCE_ONLY_SHRUNK")
+        (entry.order.quantity(), entry.order.status(), entry.reason()),
+        (quantity("2.5"), OrderStatus::Open, "REDUCE_ONLY_SHRUNK"),
+        "it is said as long as there is nothing else to say"
     );
     assert_eq!(
         reason(&desk.wish(Side::Sell, "1", "110", reduce.clone())),
