@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use futures::stream::{BoxStream, StreamExt};
+use futures::stream::{BoxStream, Stream, StreamExt};
+use tokio::time::Instant;
 
 use super::{EVENTS_GONE, Event, cursor};
 use crate::error::{Error, Kind, Result};
@@ -48,7 +49,7 @@ pub trait Apply: Send {
 pub struct ConsumerOptions {
     /// Events in one transaction, when so many wait. Default 256.
     pub max_batch: usize,
-    /// After a commit the next waits so long, unless a full batch was there: a steady flow of events then shares
+    /// After a commit the next waits so long, unless its batch is full before: a steady flow of events then shares
     /// transactions. Default 0.
     pub spacing: Duration,
     /// The first pause after a failure; each further one is twice as long, with full jitter. Default 50 ms.
@@ -129,12 +130,14 @@ impl<F: Feed> Consumer<F> {
             Ok(sequence) => sequence + 1,
             Err(error) => return Stop::of_effect(error),
         };
-        let mut chunks = match self.feed.subscribe(next).await {
-            Ok(stream) => stream.ready_chunks(self.options.max_batch.max(1)),
+        let mut stream = match self.feed.subscribe(next).await {
+            Ok(stream) => stream.fuse(),
             Err(error) => return Stop::of_feed(error),
         };
-        while let Some(chunk) = chunks.next().await {
-            let is_full = chunk.len() >= self.options.max_batch;
+        let mut due = Instant::now();
+        while let Some(first) = stream.next().await {
+            let chunk = self.gather(first, &mut stream, due).await;
+            due = Instant::now() + self.options.spacing;
             let (batch, stop) = expected(chunk, next);
             if let Some((last, _)) = batch.last() {
                 next = last + 1;
@@ -148,11 +151,25 @@ impl<F: Feed> Consumer<F> {
             if let Some(stop) = stop {
                 return stop;
             }
-            if !is_full && !self.options.spacing.is_zero() {
-                tokio::time::sleep(self.options.spacing).await;
-            }
         }
         Stop::Ended
+    }
+
+    /// An event with those that share its transaction: all that wait, and what comes until it is due. Whoever is behind does
+    /// not wait, since its transactions are full.
+    async fn gather<S>(&self, first: Result<Event>, stream: &mut S, due: Instant) -> Vec<Result<Event>>
+    where
+        S: Stream<Item = Result<Event>> + Unpin,
+    {
+        let mut chunk = vec![first];
+        while chunk.len() < self.options.max_batch && chunk.last().is_some_and(Result::is_ok) {
+            // What is there already is taken even when the time is over.
+            match tokio::time::timeout_at(due, stream.next()).await {
+                Ok(Some(item)) => chunk.push(item),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        chunk
     }
 
     async fn position(&self) -> Result<u64> {

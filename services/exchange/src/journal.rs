@@ -10,6 +10,9 @@ use std::path::Path;
 
 /// Records read at a time.
 const PAGE: usize = 8_192;
+/// Bytes of one append: a request changes all that it changes or nothing, and one may open ten thousand accounts or cancel as
+/// many orders as an account may have.
+const MAX_BATCH: u64 = 1 << 30;
 
 /// A journal as the actor uses it.
 pub struct Journalled(FileJournal);
@@ -30,7 +33,11 @@ impl Disk for Journalled {
 /// # Errors
 /// Those of the journal, and `INTERNAL / EXCHANGE_RECORD` for a record that this version cannot read.
 pub fn open(folder: &Path, config: &Config) -> mesh::Result<(Journalled, Ledger)> {
-    let (journal, recovery) = FileJournal::open(folder, FileJournalOptions::default())?;
+    let options = FileJournalOptions {
+        max_batch_bytes: MAX_BATCH,
+        ..FileJournalOptions::default()
+    };
+    let (journal, recovery) = FileJournal::open(folder, options)?;
     if recovery.cut_bytes > 0 {
         tracing::warn!(
             bytes = recovery.cut_bytes,
@@ -51,4 +58,20 @@ pub fn open(folder: &Path, config: &Config) -> mesh::Result<(Journalled, Ledger)
 
 fn unreadable(reason: String) -> mesh::Error {
     mesh::Error::internal("EXCHANGE_RECORD", reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::open;
+    use crate::actor::Disk;
+    use crate::config::Config;
+    use mesh::journal::Journal;
+
+    #[tokio::test]
+    async fn what_one_request_changes_is_one_append_however_much_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut journal, _) = open(folder.path(), &Config::default()).unwrap();
+        journal.append(vec![vec![7; 1 << 20]; 40]).await.unwrap();
+        assert_eq!(journal.0.verify().await.unwrap().batches, 1);
+    }
 }

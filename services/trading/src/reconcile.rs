@@ -27,13 +27,16 @@ use schedule::Schedule;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 /// News that wait for their shard.
 const NEWS: usize = 1_024;
 
 /// Routine looks at the same time.
 const CONCURRENT: usize = 4;
+
+/// Looks after a subscription at the same time: with thousands of accounts all of them at once would answer none in time.
+pub(crate) const FIRST_LOOKS: usize = 64;
 
 /// An account with its shard.
 #[derive(Clone)]
@@ -70,6 +73,8 @@ pub(crate) struct Reconciler {
     pub(crate) times: Times,
     /// What differed at the last look, by account.
     pub(crate) suspicions: Arc<Mutex<BTreeMap<AccountId, Suspicion>>>,
+    /// Whoever looks after a subscription takes a turn: [`FIRST_LOOKS`] of them.
+    pub(crate) turns: Arc<Semaphore>,
     pub(crate) alerts: Alerts,
 }
 
@@ -240,6 +245,7 @@ impl Reconciler {
     async fn look_until_done(&self, account: &AccountId) -> Looked {
         let again = Mutex::new(false);
         self.until_done(Some(account), || async {
+            let _turn = self.turns.acquire().await;
             *again.lock() = self.look(account, Pace::Now).await?;
             self.ready(account).await
         })

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::core::{Command, Decider, Halt, HaltScope, Market, SetHalt, State, VenueIds};
 use crate::early::Early;
 use crate::grpc::{Open, Rpcs};
-use crate::reconcile::{Home, Reconciler, Times};
+use crate::reconcile::{FIRST_LOOKS, Home, Reconciler, Times};
 use crate::sender::{Backlog, Bounds, Sender};
 use crate::sessions::Sessions;
 use crate::shard::{Parts, Shard, ShardHandle, Snapshotter, from_snapshot, replay};
@@ -24,6 +24,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// Where the number of shards is kept: another number would put accounts beside their own journals.
 const SHARDS_FILE: &str = "shards";
@@ -249,6 +250,7 @@ pub fn reconcile(config: &Config, ground: &Ground, homes: BTreeMap<AccountId, Ho
             ready_bound: Config::millis(config.ready_bound_ms),
         },
         suspicions: Arc::default(),
+        turns: Arc::new(Semaphore::new(FIRST_LOOKS)),
         alerts: ground.alerts.clone(),
     };
     reconciler.start(&ground.shutdown, guard);
