@@ -20,6 +20,7 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::accept::AcceptConfig;
+use super::linger::Lingering;
 use super::{Closing, PeerAddress};
 use crate::registry::LocalService;
 use crate::time::Chance;
@@ -71,7 +72,7 @@ impl Connections {
         let answer = self.answer(address, streams_end.clone(), has_asked.clone());
         let mut connection = pin!(
             self.builder
-                .serve_connection_with_upgrades(TokioIo::new(stream), service_fn(answer))
+                .serve_connection_with_upgrades(TokioIo::new(Lingering::new(stream)), service_fn(answer))
         );
         let end = tokio::select! {
             ended = connection.as_mut() => return report(address, ended),

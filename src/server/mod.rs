@@ -7,6 +7,7 @@ mod connection;
 mod health;
 mod http;
 mod layers;
+mod linger;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

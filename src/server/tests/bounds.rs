@@ -8,17 +8,18 @@ use http::Response;
 use http_body_util::BodyExt;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tonic::Code;
 use tonic::Status;
 use tonic::body::Body;
 
 use crate::pb::risk::StreamLimitsRequest;
 use crate::registry::LocalService;
-use crate::server::AcceptConfig;
 use crate::server::Limits;
 use crate::server::ServerConfig;
+use crate::server::{AcceptConfig, accept};
 use crate::telemetry;
+use crate::time::Chance;
 
 use super::{Bench, limits_of, reason, with};
 
@@ -149,6 +150,27 @@ async fn a_client_without_a_request_is_sent_away() {
         let _ = stream.read_to_end(&mut answer).await;
         assert!(!answer.starts_with(b"HTTP/1.1 200"));
     }
+}
+
+#[tokio::test]
+async fn a_body_that_nobody_reads_does_not_take_the_answer_with_it() {
+    let unread = LocalService::new(|_| async { Response::new(Body::empty()) });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let accepting = accept(listener, unread, AcceptConfig::default(), Chance::seeded(1)).unwrap();
+    let mut stream = TcpStream::connect(accepting.address()).await.unwrap();
+    let body = vec![b'1'; 8 << 20];
+    let head = format!("POST / HTTP/1.1\r\nhost: any\r\ncontent-length: {}\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&body).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert!(
+        answer.starts_with(b"HTTP/1.1 200"),
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
+    drop(stream);
+    assert_eq!(accepting.drain(Duration::from_secs(5)).await, 0);
 }
 
 #[tokio::test]
