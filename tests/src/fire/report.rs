@@ -145,7 +145,9 @@ impl Report {
 
     /// Times beyond these bounds.
     pub fn times_beyond(&self, bounds: &Bounds) -> Vec<String> {
-        let slowest = self.kills.iter().map(|kill| kill.ready).max().unwrap_or_default();
+        // A service of its own may wait for what others, or an injected silence, keep from it; its stall is what counts.
+        let whole = self.kills.iter().filter(|kill| kill.what == WHOLE);
+        let slowest = whole.map(|kill| kill.ready).max().unwrap_or_default();
         let one = self.longest_stall(|what| what != ALL && what != WHOLE);
         let table = [
             ("stall of one service", one, bounds.stall_of_one),
@@ -165,7 +167,7 @@ impl Report {
                 self.resolution.longest_cancel,
                 bounds.outcome + bounds.ready,
             ),
-            ("ready again", slowest, bounds.ready),
+            ("the whole ready again", slowest, bounds.ready),
         ];
         let beyond = table.into_iter().filter(|(_, span, bound)| span > bound);
         beyond
@@ -188,9 +190,9 @@ pub struct Bounds {
     /// Nothing is acknowledged after all were.
     pub stall_of_all: Duration,
     /// An outcome is unknown. From the answer to the client until the venue's is known, or from a cancel until the order
-    /// has ended, it is as long, and as long as the killed process took to be ready again.
+    /// has ended, it is as long, and as long as the killed process may take to be ready again.
     pub outcome: Duration,
-    /// What was killed is not ready again.
+    /// The whole platform was killed and is not ready again.
     pub ready: Duration,
 }
 

@@ -96,13 +96,12 @@ impl Recorder {
 }
 
 impl Seen {
-    /// The longest span without an acknowledgement that overlaps `from..to`.
+    /// The longest span without an acknowledgement that ends after `from` and begins before `to`, as far as it lasts before
+    /// `to`: what comes after that has another cause.
     pub fn longest_stall(&self, from: Instant, to: Instant) -> Duration {
-        let within = self
-            .stalls
-            .iter()
-            .filter(|(end, length)| *end >= from && *end - *length <= to);
-        within.map(|(_, length)| *length).max().unwrap_or_default()
+        let after = self.stalls.iter().filter(|(end, _)| *end >= from);
+        let spans = after.map(|(end, length)| to.min(*end).saturating_duration_since(*end - *length));
+        spans.max().unwrap_or_default()
     }
 
     /// When counting began.
@@ -160,7 +159,24 @@ impl Witness for Recorder {
 
 #[cfg(test)]
 mod tests {
-    use super::is_final;
+    use super::{Recorder, is_final};
+    use std::time::Duration;
+
+    #[test]
+    fn a_stall_counts_for_the_kill_that_it_follows() {
+        let (lines, _told) = std::sync::mpsc::channel();
+        let mut seen = Recorder::new(lines).seen();
+        let at = |millis| seen.begun + Duration::from_millis(millis);
+        let span = |millis| Duration::from_millis(millis);
+        let kills = [at(1_000), at(2_000), at(3_000)];
+        // After the first kill; from just before the second one.
+        let stalls = vec![(at(1_400), span(300)), (at(2_800), span(900))];
+        let end = at(9_000);
+        seen.stalls = stalls;
+        assert_eq!(seen.longest_stall(kills[0], kills[1]), span(300));
+        assert_eq!(seen.longest_stall(kills[1], kills[2]), span(900));
+        assert_eq!(seen.longest_stall(kills[2], end), Duration::ZERO);
+    }
 
     #[test]
     fn silence_and_errors_of_the_server_are_no_answers() {
