@@ -12,12 +12,14 @@ mod error;
 mod field;
 mod guard;
 mod http;
+mod matrix;
 mod messages;
 mod model;
 mod openapi;
 mod policy;
 mod protojson;
 mod ranges;
+mod reader;
 mod rest;
 mod rules;
 mod rust;
@@ -28,7 +30,7 @@ mod tree;
 
 pub use descriptors::Descriptors;
 pub use error::Error;
-pub use policy::policy_markdown;
+pub use matrix::policy_markdown;
 
 use std::path::Path;
 
@@ -59,7 +61,7 @@ impl Output {
 /// # Errors
 /// A rule of the protos that is broken, naming the rpc or field.
 pub fn generate(descriptors: &Descriptors, folder: &str) -> Result<Vec<Output>> {
-    let api = model::Api::read(descriptors)?;
+    let api = reader::read(descriptors)?;
     let modules = messages::generate(descriptors)?;
     let reflection = Output {
         name: "descriptors.bin".into(),

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, ServiceDescriptor};
 
 use crate::template::Template;
-use crate::{Descriptors, Result, http, policy, rules};
 
 /// The whole API.
 #[derive(Debug)]
@@ -164,41 +163,12 @@ pub(crate) fn enumeration(field: &FieldDescriptor) -> Option<EnumDescriptor> {
 }
 
 impl Api {
-    /// Walks the descriptors and checks every rule.
-    pub(crate) fn read(descriptors: &Descriptors) -> Result<Api> {
-        rules::check(descriptors)?;
-        let mut services = Vec::new();
-        for file in descriptors.files() {
-            for descriptor in file.services() {
-                let rpcs = descriptor
-                    .methods()
-                    .map(|method| read_rpc(descriptors, method))
-                    .collect::<Result<_>>()?;
-                services.push(Service { descriptor, rpcs });
-            }
-        }
-        services.sort_by(|a: &Service, b: &Service| a.descriptor.full_name().cmp(b.descriptor.full_name()));
-        let permissions = policy::permissions(&services)?;
-        http::check_conflicts(&services)?;
-        Ok(Api { services, permissions })
-    }
-
     /// Every rpc, ordered by its gRPC path.
     pub(crate) fn rpcs(&self) -> Vec<&Rpc> {
         let mut rpcs: Vec<&Rpc> = self.services.iter().flat_map(|service| &service.rpcs).collect();
         rpcs.sort_by_key(|rpc| rpc.grpc_path());
         rpcs
     }
-}
-
-fn read_rpc(descriptors: &Descriptors, descriptor: MethodDescriptor) -> Result<Rpc> {
-    let policy = policy::read(descriptors, &descriptor)?;
-    let bindings = http::read(descriptors, &descriptor)?;
-    Ok(Rpc {
-        descriptor,
-        policy,
-        bindings,
-    })
 }
 
 impl Rpc {

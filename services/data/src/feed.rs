@@ -1,6 +1,7 @@
 //! The feed: connections that bring frames to the market, workers that fetch the snapshots it asks for, and the tick
 //! that notices silence. A frame is applied where it is read; nothing queues between the socket and the book.
 
+use crate::bar_writer::BarWriter;
 use crate::binance;
 use crate::binance::frame::{self, Frame, Malformed};
 use crate::binance::rest::Rest;
@@ -8,7 +9,6 @@ use crate::binance::socket::{Ended, STREAMS_PER_SYMBOL, Socket, stream_url};
 use crate::config::Config;
 use crate::core::backoff::Backoff;
 use crate::core::sync::{BookState, Input, Request};
-use crate::history::BarWriter;
 use crate::market::{Market, Todo};
 use crate::queue::PlaceQueue;
 use domain::{Bar, Symbol, Timestamp, Trade, TradeId};

@@ -1,10 +1,10 @@
 //! The RPCs of market data: check, read the market, encode.
 
+use crate::bar_writer::BarWriter;
 use crate::codec;
 use crate::core::series::place as interval_place;
 use crate::core::trades::TradeRing;
 use crate::error;
-use crate::history::BarWriter;
 use crate::hub::Subscription;
 use crate::market::Market;
 use crate::store::Range;

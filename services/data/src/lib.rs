@@ -8,6 +8,7 @@
 //!
 //! The default venue is the simulated market; Binance differs by two URLs.
 
+pub mod bar_writer;
 pub mod binance;
 pub mod codec;
 pub mod config;
@@ -26,11 +27,11 @@ pub use config::Config;
 
 use crate::core::backoff::Backoff;
 use crate::core::budget::{DEFAULT_LIMIT, WeightBudget};
+use bar_writer::BarWriter;
 use binance::rest::Rest;
 use domain::Instrument;
 use feed::Feed;
 use grpc::MarketData;
-use history::BarWriter;
 use market::Market;
 use mesh::app::{Deps, ReadinessGuard, Service};
 use mesh::pb::data::market_data_service_server::MarketDataServiceServer;

@@ -3,7 +3,6 @@
 
 pub mod backoff;
 pub mod budget;
-pub mod known;
 pub mod series;
 pub mod sync;
 pub mod trades;

@@ -9,11 +9,11 @@
 //! book. (Binance's page says "lastUpdateId within [U, u]", which fails whenever the snapshot falls between two diffs.)
 
 mod following;
+mod known;
 mod types;
 
 pub use types::{BookState, Counters, Diff, Input, Outputs, PricedQuantity, Request, Snapshot, SyncLimits};
 
-use super::known;
 use domain::Book;
 use domain::Timestamp;
 use following::{Buffer, Fault, Following};

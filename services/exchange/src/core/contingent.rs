@@ -5,12 +5,12 @@ use super::ledger::Record;
 use super::market::Trade;
 use super::order::{Order, OrderKey, OrderType, Refusal, Side, Stage, Status};
 use super::order_list::{Contingency, OrderList};
-use super::reach::Appetite;
+use super::reach::{Appetite, worst_ticks};
 use super::request::{Legs, NewList, NewOrder};
+use super::terms;
 use super::trading::{Due, Ending, Name};
 use super::units::{Atoms, ONE};
 use super::venue::Venue;
-use super::{filters, terms};
 
 /// An order list with its orders as they stand now.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,7 +96,7 @@ impl Venue {
         let appetite = Appetite {
             owner: Some((&order.account, order.prevention)),
             side: order.side,
-            limit: filters::worst_ticks(order.side),
+            limit: worst_ticks(order.side),
             lots: (order.left() / market.listing.lot()) as i64,
             value: free + order.locked,
         };
@@ -292,7 +292,7 @@ impl Venue {
                     .reach(Appetite {
                         owner: Some((&order.account, order.prevention)),
                         side: order.side,
-                        limit: filters::worst_ticks(order.side),
+                        limit: worst_ticks(order.side),
                         lots: (order.left() / market.listing.lot()) as i64,
                         value: Atoms::MAX,
                     })

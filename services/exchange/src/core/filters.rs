@@ -2,8 +2,8 @@
 
 use super::listing::Listing;
 use super::market::Market;
-use super::order::{OrderType, Refusal, Side, TimeInForce};
-use super::reach::Appetite;
+use super::order::{OrderType, Refusal, TimeInForce};
+use super::reach::{Appetite, worst_ticks};
 use super::request::{NewOrder, Terms, Trigger};
 use super::units::{Atoms, ONE};
 
@@ -151,11 +151,6 @@ fn by_value(market: &Market, new: &NewOrder, value: Atoms) -> Result<i64, Refusa
         return Err(Refusal::Filter("MARKET_LOT_SIZE"));
     }
     Ok(reach.lots)
-}
-
-/// The worst price of an order without a limit, in ticks.
-pub(super) fn worst_ticks(side: Side) -> i64 {
-    if side == Side::Buy { i64::MAX } else { 1 }
 }
 
 /// Whether what does not fill at once waits in the book.

@@ -30,6 +30,11 @@ pub struct Reach {
     pub value: Atoms,
 }
 
+/// The worst price of an order without a limit, in ticks.
+pub(super) fn worst_ticks(side: Side) -> i64 {
+    if side == Side::Buy { i64::MAX } else { 1 }
+}
+
 impl Reach {
     /// Adds what can be had of `lots` at a price; whether the appetite goes on.
     fn add(&mut self, market: &Market, ticks: i64, lots: i64, left: &mut i64, value: Atoms) -> bool {
@@ -111,10 +116,7 @@ impl Market {
 
     /// The order that a taker meets first.
     pub(super) fn first_met(&self, side: Side) -> Option<u64> {
-        self.book
-            .ahead(side, super::filters::worst_ticks(side))
-            .next()
-            .map(|order| order.id)
+        self.book.ahead(side, worst_ticks(side)).next().map(|order| order.id)
     }
 
     /// How many lots lie before the first own order that a taker meets within `lots`, and that order.

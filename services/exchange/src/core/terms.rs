@@ -5,7 +5,7 @@ use super::filters::{self, MAX_ALGO_ORDERS, MAX_ICEBERG_ORDERS, MAX_ORDER_LISTS}
 use super::listing::{Listing, QUOTE};
 use super::market::Market;
 use super::order::{Order, OrderKey, OrderType, Refusal, Side, Stage, Status};
-use super::reach::Appetite;
+use super::reach::{Appetite, worst_ticks};
 use super::request::{Legs, NewList, NewOrder, Trigger};
 use super::units::{Atoms, ONE};
 use super::venue::Venue;
@@ -174,7 +174,7 @@ fn all_of<'a>(account: &'a str, new: &NewOrder, lots: i64) -> Appetite<'a> {
     Appetite {
         owner: Some((account, new.prevention)),
         side: new.side,
-        limit: filters::worst_ticks(new.side),
+        limit: worst_ticks(new.side),
         lots,
         value: Atoms::MAX,
     }

@@ -10,7 +10,7 @@ use super::market::{Owner, Trade};
 use super::order::{
     Fill, Order, OrderKey, OrderType, PreventedMatch, Refusal, SelfTradePrevention, Side, Stage, Status,
 };
-use super::reach::Appetite;
+use super::reach::{Appetite, worst_ticks};
 use super::request::{CancelRestriction, NewOrder};
 use super::terms::{self, Checked};
 use super::units::Atoms;
@@ -312,7 +312,7 @@ impl Venue {
         let (tick, lot) = (market.listing.tick(), market.listing.lot());
         let is_market = order.kind.is_market();
         let limit = if is_market {
-            filters::worst_ticks(order.side)
+            worst_ticks(order.side)
         } else {
             (order.price / tick) as i64
         };
