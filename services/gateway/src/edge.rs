@@ -1,6 +1,7 @@
 //! The one port: what every answer carries, and which of the four ways in a request takes.
 
 use crate::pages;
+use crate::request_id::{REQUEST_ID, RequestId};
 use crate::{Gateway, forward, rest, websocket};
 use axum::Router;
 use axum::body::Body;
@@ -9,9 +10,8 @@ use axum::extract::{FromRequestParts, State};
 use axum::middleware::{self, Next};
 use axum::response::Redirect;
 use axum::routing::get;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Request, Response, header};
 use mesh::error::{Error, Result};
-use mesh::ids::Ids;
 use mesh::rest::error_response;
 use mesh::server::PeerAddress;
 use mesh::telemetry::{self, TraceContext};
@@ -20,35 +20,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tower_http::compression::CompressionLayer;
 use tracing::{Instrument, Span};
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest id that a client may give its request.
-const MAX_REQUEST_ID: usize = 64;
-
-/// What a request is called in answers, logs and behind the gateway.
-#[derive(Debug, Clone)]
-pub(crate) struct RequestId(HeaderValue);
-
-impl RequestId {
-    /// The client's id when it is a plain one, else a new one.
-    fn of(headers: &HeaderMap, ids: &Ids) -> Self {
-        let is_plain = |value: &&HeaderValue| {
-            (1..=MAX_REQUEST_ID).contains(&value.len())
-                && value
-                    .as_bytes()
-                    .iter()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
-        };
-        let given = headers.get(REQUEST_ID).filter(is_plain).cloned();
-        let fresh = || HeaderValue::try_from(ids.next()).expect("an id is letters and digits");
-        Self(given.unwrap_or_else(fresh))
-    }
-
-    /// The id as text.
-    pub(crate) fn as_str(&self) -> &str {
-        self.0.to_str().expect("an id is letters, digits, and -_.")
-    }
-}
 
 /// The gateway's HTTP surface.
 pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
@@ -70,7 +41,7 @@ pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
 async fn frame(State(gateway): State<Arc<Gateway>>, mut request: Request<Body>, next: Next) -> Response<Body> {
     let id = RequestId::of(request.headers(), &gateway.ids);
     let is_grpc = forward::is_grpc(request.headers());
-    request.headers_mut().insert(REQUEST_ID, id.0.clone());
+    request.headers_mut().insert(REQUEST_ID, id.clone().into_header());
     request.extensions_mut().insert(id.clone());
     let trace = trace_of(request.headers(), &id, &gateway);
     let span = span_of(&request, &trace);
@@ -82,7 +53,7 @@ async fn frame(State(gateway): State<Arc<Gateway>>, mut request: Request<Body>, 
     let status = response.status().as_u16().to_string();
     metrics::histogram!("trademesh_gateway_seconds", "kind" => kind, "status" => status).record(seconds);
     let headers = response.headers_mut();
-    headers.insert(REQUEST_ID, id.0);
+    headers.insert(REQUEST_ID, id.into_header());
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

@@ -2,7 +2,7 @@
 //! forwarded frame by frame, with its trailers; nothing is decoded but the account field of the first message.
 
 use crate::access::Access;
-use crate::edge::RequestId;
+use crate::request_id::RequestId;
 use crate::{Gateway, audit, expiry};
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};

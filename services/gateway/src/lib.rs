@@ -14,6 +14,7 @@ mod forward;
 mod grpc;
 mod limits;
 mod pages;
+mod request_id;
 mod rest;
 mod tickets;
 mod topics;

@@ -2,7 +2,7 @@
 //! body → the call, under a deadline → JSON or server-sent events.
 
 use crate::access::Access;
-use crate::edge::RequestId;
+use crate::request_id::RequestId;
 use crate::{Gateway, audit, expiry};
 use axum::body::Body;
 use futures::StreamExt;
