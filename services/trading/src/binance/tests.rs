@@ -1,5 +1,6 @@
 //! The adapter against a small server that speaks Binance's formats over real sockets.
 
+mod redirects;
 mod user_data;
 
 use super::Binance;

@@ -312,15 +312,18 @@ fn liquidity(is_maker: bool) -> Liquidity {
     if is_maker { Liquidity::Maker } else { Liquidity::Taker }
 }
 
-/// What an answer that is no success means. The codes are Binance's, from its page "Error codes".
+/// What an answer that is no success means. The codes are Binance's, from its page "Error codes"; they are negative, and
+/// only an answer that carries one is the venue's own refusal. Whatever else stands between (a redirect, a proxy's page)
+/// does not know what became of the request.
 pub(super) fn refusal(status: u16, retry_after: Option<u64>, body: &[u8]) -> VenueError {
     let parsed = serde_json::from_slice::<ErrorBody>(body).ok();
     let (code, message) = parsed.map_or((0, String::new()), |error| (error.code, error.msg));
     let wait = Duration::from_secs(retry_after.unwrap_or(1));
     match (status, code) {
+        (..400, _) => VenueError::Unknown(format!("{status}: an answer that the venue's API does not give")),
         (418 | 429, _) | (_, -1003 | -1008 | -1015 | -1034) => VenueError::Limited(wait),
-        // The request may have been carried out: a timeout inside the venue, or a proxy's answer.
-        (500.., _) | (_, -1000 | -1001 | -1006 | -1007) => VenueError::Unknown(format!("{status}: {message}")),
+        // The request may have been carried out: a timeout inside the venue, or an answer that is not its own.
+        (500.., _) | (_, 0.. | -1000 | -1001 | -1006 | -1007) => VenueError::Unknown(format!("{status}: {message}")),
         (_, -2013) => VenueError::NotFound,
         // It has an order under this id: an earlier attempt arrived after all.
         (_, -2010) if message.contains("Duplicate order") => VenueError::Unknown(message),
@@ -440,6 +443,19 @@ mod tests {
                 rejected("VENUE_ORDER_REJECTED", "This symbol is not permitted."),
             ),
             (400, None, r#"{"code":-1102}"#, rejected("VENUE_REFUSED_1102", "")),
+            (
+                302,
+                None,
+                r#"{"code":-2010,"msg":"Account has insufficient balance for requested action."}"#,
+                unknown("302: an answer that the venue's API does not give"),
+            ),
+            (403, None, "<html>", unknown("403: ")),
+            (
+                404,
+                None,
+                r#"{"code":404,"msg":"no such page"}"#,
+                unknown("404: no such page"),
+            ),
         ] {
             assert_eq!(refusal(status, retry, body.as_bytes()), expected, "{status} {body}");
         }
