@@ -9,8 +9,8 @@ use super::market::Market;
 use super::refusal::{Refusal, RefusalKind};
 use super::report;
 use super::state::State;
-use domain::{AccountId, Money, OrderStatus, OrderTerms, Venue};
-use std::collections::BTreeSet;
+use domain::{AccountId, Money, OrderStatus, OrderTerms, Quantity, Venue};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The answer to a command; orders by the sequence of their acceptance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub struct Decider {
     pub(super) limits: Limits,
     pub(super) venue: Venue,
     pub(super) ready: BTreeSet<AccountId>,
+    /// What people were told has traded at the venue of orders that are forgotten here; of the newest ones.
+    pub(super) told: BTreeMap<u64, Quantity>,
 }
 
 impl Decider {
@@ -86,6 +88,7 @@ impl Decider {
             limits,
             venue,
             ready: BTreeSet::new(),
+            told: BTreeMap::new(),
         }
     }
 

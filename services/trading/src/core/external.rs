@@ -6,7 +6,7 @@ use super::decide::{Alert, Answer, Decider, Decision};
 use super::event::{BalancesAdopted, Event, ExternalOrder, ExternalReleased};
 use super::ids;
 use super::market::Market;
-use domain::{AccountId, Asset, Money, Side};
+use domain::{AccountId, Asset, Money, Quantity, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The reason of alerts about orders of ours that the venue knows and the shard does not any more.
@@ -14,6 +14,9 @@ const ORDER_FORGOTTEN: &str = "ORDER_FORGOTTEN";
 
 /// Orders of somebody else that are kept, an account: more than a venue lets rest.
 pub(crate) const MOST_EXTERNAL: usize = 10_000;
+
+/// Forgotten orders of which is remembered what people were told, a shard.
+const MOST_TOLD: usize = 1_000;
 
 impl Decider {
     /// Takes over what differs. A holding that has changed since the venue was asked is left for the next look.
@@ -121,35 +124,37 @@ impl Decider {
         }
     }
 
-    /// A report about an order that is not kept here any more. What it says cannot be applied: the holdings that it changed
-    /// are found by a look, and people are told. Nothing is to tell where the order has ended without a fill, or is known to
-    /// be open already.
-    pub(super) fn forgotten(&self, report: &Report) -> Decision {
+    /// A report about an order that is not kept here any more. What is new of it cannot be applied: the holdings that it
+    /// changed are found by a look, and people are told, once. Nothing is to tell where the report is only late: it says no
+    /// more than was known when the order was forgotten, or that it is open, which is known already.
+    pub(super) fn forgotten(&mut self, report: &Report) -> Decision {
         let (News::State(venue) | News::Found(venue)) = &report.news else {
             return Decision::answer(Answer::Done);
         };
+        let before = self.state.had_traded(report.order).unwrap_or(Quantity::ZERO);
+        let told = self.told.get(&report.order).copied();
+        let known = told.unwrap_or(before);
+        let is_open = venue.status == VenueStatus::Live && told.is_none() && venue.executed == known;
         let order_id = ids::order_id(self.state.shard(), report.order);
-        let alert = |message| Alert {
+        let message = if venue.executed > known {
+            format!(
+                "order {order_id} is forgotten here with {before} traded, and the venue reports its trades up to {}: what \
+                 is new shows as a holding that differs",
+                venue.executed
+            )
+        } else if is_open && !self.is_adopted(report.order, venue) {
+            format!("order {order_id} is forgotten here and open at the venue")
+        } else {
+            return Decision::answer(Answer::Done);
+        };
+        self.told.insert(report.order, venue.executed);
+        if self.told.len() > MOST_TOLD {
+            self.told.pop_first();
+        }
+        Decision::answer(Answer::Alert(Alert {
             reason: ORDER_FORGOTTEN,
             message,
-        };
-        let mut alerts: Vec<Alert> = Vec::new();
-        for trade in &venue.trades {
-            alerts.push(alert(format!(
-                "order {order_id} is forgotten here, and the venue reports its trade {}, {} at {}: if it is new, it shows as \
-                 a holding that differs",
-                trade.trade_id, trade.quantity, trade.price
-            )));
-        }
-        if alerts.is_empty() && venue.status == VenueStatus::Live && !self.is_adopted(report.order, venue) {
-            alerts.push(alert(format!(
-                "order {order_id} is forgotten here and open at the venue"
-            )));
-        }
-        match alerts.is_empty() {
-            true => Decision::answer(Answer::Done),
-            false => Decision::answer(Answer::Alerts(alerts)),
-        }
+        }))
     }
 
     /// Whether an order of ours that was forgotten is kept as one of somebody else.

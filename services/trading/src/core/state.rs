@@ -4,7 +4,7 @@ use super::account::{Account, Key, Stored};
 use super::entry::{Entry, hold, release};
 use super::event::{Accepted, Event, ExternalOrder, Filled, Halt, HaltScope, Refused};
 use super::ids;
-use domain::{AccountId, NumberError, OrderError, OrderEvent, OrderReport, OrderStatus, Timestamp};
+use domain::{AccountId, NumberError, OrderError, OrderEvent, OrderReport, OrderStatus, Quantity, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -68,6 +68,8 @@ pub struct State {
     expiring: BTreeSet<(Timestamp, u64)>,
     /// The orders of each group, by the sequence of the first one's acceptance.
     groups: BTreeMap<u64, Vec<u64>>,
+    /// What had traded of the orders that were forgotten last, as many as are kept of those that are over.
+    forgotten: BTreeMap<u64, Quantity>,
 }
 
 impl State {
@@ -84,6 +86,7 @@ impl State {
             held: BTreeSet::new(),
             expiring: BTreeSet::new(),
             groups: BTreeMap::new(),
+            forgotten: BTreeMap::new(),
         }
     }
 
@@ -120,6 +123,11 @@ impl State {
     /// The orders that are kept.
     pub fn orders(&self) -> impl Iterator<Item = &Entry> {
         self.orders.values()
+    }
+
+    /// What had traded of an order when it was forgotten, as long as that is remembered.
+    pub fn had_traded(&self, accepted: u64) -> Option<Quantity> {
+        self.forgotten.get(&accepted).copied()
     }
 
     /// The orders that wait here, oldest first.
@@ -416,6 +424,10 @@ impl State {
             if let Some(account) = self.accounts.get_mut(&terms.account) {
                 account.orders.remove(&oldest);
                 account.keys.remove(&terms.client_order_id);
+            }
+            self.forgotten.insert(oldest, entry.order.filled());
+            if self.forgotten.len() > self.kept.closed_orders {
+                self.forgotten.pop_first();
             }
             self.orders.remove(&oldest);
         }

@@ -1,6 +1,7 @@
 //! The core as tables: a line a case.
 
 mod control;
+mod forgotten;
 mod gate;
 mod groups;
 mod life;

@@ -15,7 +15,7 @@ fn halt(scope: HaltScope, target: &str, cancel_orders: bool) -> Command {
     })
 }
 
-fn open(desk: &mut Desk) -> u64 {
+pub(super) fn open(desk: &mut Desk) -> u64 {
     let order = desk.accepted(Side::Buy, "1", "100");
     desk.news(order, News::State(state_of(Live, "0", &[])));
     order
@@ -130,7 +130,7 @@ fn a_strategy_is_cancelled_and_halted_by_its_label() {
     assert_eq!(desk.replayed(), desk.decider.state);
 }
 
-fn listed(number: &str, side: Side, at: Option<&str>, executed: &str) -> ListedOrder {
+pub(super) fn listed(number: &str, side: Side, at: Option<&str>, executed: &str) -> ListedOrder {
     ListedOrder {
         venue_order: number.into(),
         client_id: "by-hand".into(),
@@ -145,7 +145,7 @@ fn listed(number: &str, side: Side, at: Option<&str>, executed: &str) -> ListedO
     }
 }
 
-fn external(desk: &mut Desk, symbols: Option<&[&str]>, orders: &[ListedOrder]) -> Vec<&'static str> {
+pub(super) fn external(desk: &mut Desk, symbols: Option<&[&str]>, orders: &[ListedOrder]) -> Vec<&'static str> {
     let symbols = symbols.map(|names| names.iter().map(|name| Symbol::parse(name).unwrap()).collect());
     let answer = desk.tell(Command::External(External {
         account: account("one"),
@@ -260,84 +260,6 @@ fn an_order_that_is_over_here_and_lives_at_the_venue_is_cancelled_there() {
         desk.news(order, News::State(state_of(Cancelled, "0", &[]))),
         Answer::Done
     );
-    assert_eq!(desk.replayed(), desk.decider.state);
-}
-
-/// Two orders that are over, of which one is kept: the first is forgotten.
-fn forgetful() -> (Desk, u64, u64) {
-    let kept = Kept {
-        closed_orders: 1,
-        refusals: 9,
-    };
-    let mut desk = Desk::with(limits(), kept);
-    let mut over = || {
-        let order = open(&mut desk);
-        desk.news(order, News::State(state_of(Cancelled, "0", &[])));
-        desk.now += 1_000_000;
-        order
-    };
-    let (forgotten, kept) = (over(), over());
-    assert!(desk.decider.state.order(forgotten).is_none());
-    (desk, forgotten, kept)
-}
-
-#[test]
-fn a_report_about_a_forgotten_order_is_never_silent_where_it_says_something() {
-    let trades: &[(u64, &str, &str)] = &[(1, "100", "0.5"), (2, "99", "0.5")];
-    for (news, alerts) in [
-        (News::State(state_of(Live, "0", &[])), 1),
-        (News::State(state_of(Live, "0.5", &trades[..1])), 1),
-        (News::State(state_of(Cancelled, "0.5", &trades[..1])), 1),
-        (News::Found(state_of(VenueStatus::Filled, "1", trades)), 2),
-        (News::State(state_of(Cancelled, "0", &[])), 0),
-        (News::Found(state_of(VenueStatus::Expired, "0", &[])), 0),
-        (News::CancelUnsure, 0),
-        (News::Unknown, 0),
-    ] {
-        let (mut desk, forgotten, _) = forgetful();
-        let sequence = desk.decider.state.sequence();
-        let found = match desk.news(forgotten, news.clone()) {
-            Answer::Alerts(found) => found,
-            Answer::Done => Vec::new(),
-            other => panic!("{other:?}"),
-        };
-        let id = order_id(0, forgotten).to_string();
-        assert!(found.iter().all(|alert| alert.message.contains(&id)), "{found:?}");
-        let reasons: Vec<&str> = found.iter().map(|alert| alert.reason).collect();
-        assert_eq!(reasons, vec!["ORDER_FORGOTTEN"; alerts], "{news:?}");
-        assert_eq!(
-            (desk.decider.state.sequence(), desk.balance("BTC")),
-            (sequence, "10".into())
-        );
-    }
-}
-
-#[test]
-fn a_forgotten_order_that_is_open_is_kept_like_one_of_somebody_else() {
-    let (mut desk, forgotten, kept) = forgetful();
-    let of_ours = |desk: &Desk, number: &str, accepted: u64| ListedOrder {
-        client_id: desk.decider.ids().make(accepted),
-        accepted: Some(accepted),
-        ..listed(number, Side::Buy, Some("100"), "0")
-    };
-    // What is kept here is not of somebody else, however the venue lists it.
-    let orders = [of_ours(&desk, "77", forgotten), of_ours(&desk, "78", kept)];
-    assert_eq!(external(&mut desk, None, &orders), ["ORDER_FORGOTTEN"]);
-    let account = desk.decider.state.account(&account("one")).unwrap();
-    assert_eq!(account.external.keys().collect::<Vec<_>>(), ["77"]);
-    assert_eq!(account.free(&Asset::parse("USDT").unwrap()).unwrap(), money("9800"));
-    // Nobody is told again of what is known, neither by a look nor by the stream; a fill is news.
-    assert!(external(&mut desk, None, &orders).is_empty());
-    assert_eq!(desk.tell(Command::StillOpen(forgotten)), Answer::Done);
-    assert_eq!(
-        desk.news(forgotten, News::State(state_of(Live, "0", &[]))),
-        Answer::Done
-    );
-    let filled = desk.news(forgotten, News::State(state_of(Live, "1", &[(1, "100", "1")])));
-    assert_eq!(reason(&filled), "ORDER_FORGOTTEN");
-    let other = desk.news(forgotten + 1, News::State(state_of(Live, "0", &[])));
-    assert_eq!(reason(&other), "ORDER_FORGOTTEN", "another order under the same number");
-    assert!(external(&mut desk, None, &[]).is_empty());
     assert_eq!(desk.replayed(), desk.decider.state);
 }
 
