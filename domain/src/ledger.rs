@@ -115,6 +115,30 @@ impl Posting {
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
+
+    /// Its lines, for whoever keeps them.
+    pub fn into_entries(self) -> Vec<Entry> {
+        self.entries
+    }
+
+    /// Refuses one whose amounts of an asset do not sum to zero.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unbalanced`] naming the asset, [`LedgerError::Number`] for a sum that cannot be held.
+    pub fn check(&self) -> Result<(), LedgerError> {
+        let mut sums: BTreeMap<&Asset, Money> = BTreeMap::new();
+        for Entry { asset, amount, .. } in &self.entries {
+            let sum = sums.entry(asset).or_default();
+            *sum = sum.checked_add(*amount)?;
+        }
+        match sums.into_iter().find(|(_, sum)| !sum.is_zero()) {
+            None => Ok(()),
+            Some((asset, difference)) => Err(LedgerError::Unbalanced {
+                asset: asset.clone(),
+                difference,
+            }),
+        }
+    }
 }
 
 /// Balances by owner and asset. Whatever is in it came by balanced postings.
@@ -131,21 +155,13 @@ impl Ledger {
 
     /// Applies a posting, or refuses it and changes nothing.
     pub fn post(&mut self, posting: &Posting) -> Result<(), LedgerError> {
-        let mut sums: BTreeMap<&Asset, Money> = BTreeMap::new();
+        posting.check()?;
         let mut changed: BTreeMap<(Owner, Asset), Money> = BTreeMap::new();
         for Entry { owner, asset, amount } in &posting.entries {
-            let sum = sums.entry(asset).or_default();
-            *sum = sum.checked_add(*amount)?;
             let balance = changed
                 .entry((owner.clone(), asset.clone()))
                 .or_insert_with(|| self.balance(owner, asset));
             *balance = balance.checked_add(*amount)?;
-        }
-        if let Some((asset, difference)) = sums.into_iter().find(|(_, sum)| !sum.is_zero()) {
-            return Err(LedgerError::Unbalanced {
-                asset: asset.clone(),
-                difference,
-            });
         }
         self.balances.extend(changed);
         Ok(())

@@ -2,7 +2,7 @@
 //! all written in the transaction that moves the cursor.
 
 use crate::core::{Changes, Portfolios};
-use domain::ledger::Owner;
+use domain::ledger::{Entry, Owner};
 use domain::position::Position;
 use domain::{AccountId, Asset, Money, Symbol};
 use mesh::error::{Error, Result};
@@ -10,6 +10,7 @@ use mesh::events::cursor;
 use mesh::store::{Insert, Migration, Store, Transaction};
 use sqlx::Row;
 use sqlx::any::AnyRow;
+use std::borrow::Cow;
 
 /// A movement's id is its event's sequence times this, plus its shard.
 pub(crate) const SHARDS_BOUND: i64 = 1 << 8;
@@ -23,7 +24,16 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/postgres/0001_fold_of_fills.sql"),
     },
     cursor::migration(2),
+    Migration {
+        version: 3,
+        name: "one_row_a_movement",
+        sqlite: include_str!("../migrations/sqlite/0003_one_row_a_movement.sql"),
+        postgres: include_str!("../migrations/postgres/0003_one_row_a_movement.sql"),
+    },
 ];
+
+/// A line of a movement as its row has it: the account of the ledger, the asset, the amount.
+type Line<'a> = (Cow<'a, str>, Cow<'a, str>, Cow<'a, str>);
 
 /// One side of a movement, as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +122,7 @@ pub(crate) async fn load(store: &Store) -> Result<Portfolios> {
 /// When the store refuses, for example a fill that is already there.
 pub(crate) async fn save(tx: &mut Transaction, shard: i64, changes: &Changes) -> Result<()> {
     fill_rows(changes)?.execute(tx).await?;
-    posting_rows(shard, changes)?.execute(tx).await?;
+    movement_rows(shard, changes)?.execute(tx).await?;
     let mut positions = Insert::new(
         "INSERT INTO position (account, symbol, state)",
         3,
@@ -128,9 +138,11 @@ pub(crate) async fn save(tx: &mut Transaction, shard: i64, changes: &Changes) ->
         3,
         "ON CONFLICT (account, asset) DO UPDATE SET amount = excluded.amount",
     );
-    for ((account, asset), amount) in &changes.balances {
-        let row = balances.row().bind(account.as_str()).bind(asset.as_str());
-        row.bind(amount.to_string());
+    for (account, held) in &changes.balances {
+        for (asset, amount) in held {
+            let row = balances.row().bind(account.as_str()).bind(asset.as_str());
+            row.bind(amount.to_string());
+        }
     }
     balances.execute(tx).await?;
     let mut accounts = Insert::new(
@@ -178,18 +190,26 @@ pub(crate) async fn postings(
     before: (i64, i64),
     limit: i64,
 ) -> Result<Vec<StoredPosting>> {
+    // A movement has a line at least, and the one at the place may have none left.
     let rows = sqlx::query(
-        "SELECT movement_id, line, ledger_account, asset, amount, cause, time_us FROM posting
-         WHERE account = $1 AND (movement_id < $2 OR (movement_id = $2 AND line < $3))
-         ORDER BY movement_id DESC, line DESC LIMIT $4",
+        "SELECT movement_id, cause, time_us, lines FROM movement WHERE account = $1 AND movement_id <= $2
+         ORDER BY movement_id DESC LIMIT $3",
     )
     .bind(account)
     .bind(before.0)
-    .bind(before.1)
-    .bind(limit)
+    .bind(limit.saturating_add(1))
     .fetch_all(store.read())
     .await?;
-    rows.iter().map(posting_of).collect()
+    let mut postings = Vec::new();
+    for row in rows {
+        let lines = postings_of(&row)?.into_iter().rev();
+        postings.extend(lines.filter(|posting| (posting.movement_id, posting.line) < before));
+        if postings.len() as i64 >= limit {
+            break;
+        }
+    }
+    postings.truncate(limit.unsigned_abs() as usize);
+    Ok(postings)
 }
 
 /// The journal that a shard's cursor belongs to; none before its first event.
@@ -244,31 +264,34 @@ fn fill_rows(changes: &Changes) -> Result<Insert> {
     Ok(rows)
 }
 
-fn posting_rows(shard: i64, changes: &Changes) -> Result<Insert> {
+fn movement_rows(shard: i64, changes: &Changes) -> Result<Insert> {
     let mut rows = Insert::new(
-        "INSERT INTO posting (movement_id, line, account, ledger_account, asset, amount, cause, time_us)",
-        8,
+        "INSERT INTO movement (account, movement_id, cause, time_us, lines)",
+        5,
         "",
     );
     for movement in &changes.movements {
-        let movement_id = signed(movement.sequence)? * SHARDS_BOUND + shard;
-        for (line, entry) in (0_i64..).zip(&movement.entries) {
-            let ledger_account = match &entry.owner {
-                Owner::Account(_) => "cash",
-                Owner::Counter(name) => name.as_str(),
-            };
-            rows.row()
-                .bind(movement_id)
-                .bind(line)
-                .bind(movement.account.as_str())
-                .bind(ledger_account)
-                .bind(entry.asset.as_str())
-                .bind(entry.amount.to_string())
-                .bind(movement.cause.as_str())
-                .bind(movement.time.as_micros());
+        let lines: Vec<Line<'_>> = movement.entries.iter().map(line).collect();
+        if lines.is_empty() {
+            continue;
         }
+        rows.row()
+            .bind(movement.account.as_str())
+            .bind(signed(movement.sequence)? * SHARDS_BOUND + shard)
+            .bind(movement.cause.as_str())
+            .bind(movement.time.as_micros())
+            .bind(serde_json::to_string(&lines).map_err(damaged)?);
     }
     Ok(rows)
+}
+
+fn line(entry: &Entry) -> Line<'_> {
+    let ledger_account = match &entry.owner {
+        Owner::Account(_) => "cash",
+        Owner::Counter(name) => name.as_str(),
+    };
+    let amount = entry.amount.to_string();
+    (ledger_account.into(), entry.asset.as_str().into(), amount.into())
 }
 
 fn fill_of(row: &AnyRow) -> Result<StoredFill> {
@@ -286,16 +309,21 @@ fn fill_of(row: &AnyRow) -> Result<StoredFill> {
     })
 }
 
-fn posting_of(row: &AnyRow) -> Result<StoredPosting> {
-    Ok(StoredPosting {
-        movement_id: row.try_get("movement_id")?,
-        line: row.try_get("line")?,
-        ledger_account: row.try_get("ledger_account")?,
-        asset: row.try_get("asset")?,
-        amount: row.try_get("amount")?,
-        cause: row.try_get("cause")?,
-        time_us: row.try_get("time_us")?,
-    })
+/// The lines of a movement's row, in their order.
+fn postings_of(row: &AnyRow) -> Result<Vec<StoredPosting>> {
+    let lines: Vec<Line<'_>> = serde_json::from_str(row.try_get("lines")?).map_err(damaged)?;
+    let posting = |(line, (ledger_account, asset, amount)): (i64, Line<'_>)| {
+        Ok(StoredPosting {
+            movement_id: row.try_get("movement_id")?,
+            line,
+            ledger_account: ledger_account.into_owned(),
+            asset: asset.into_owned(),
+            amount: amount.into_owned(),
+            cause: row.try_get("cause")?,
+            time_us: row.try_get("time_us")?,
+        })
+    };
+    (0..).zip(lines).map(posting).collect()
 }
 
 fn account_of(row: &AnyRow) -> Result<AccountId> {

@@ -43,9 +43,8 @@ fn what_is_committed_is_read() {
     let account = AccountId::parse("paper-1").unwrap();
     let usdt = Asset::parse("USDT").unwrap();
     let mut changes = Changes::default();
-    changes
-        .balances
-        .insert((account.clone(), usdt.clone()), Money::parse("3").unwrap());
+    let held = [(usdt.clone(), Money::parse("3").unwrap())].into();
+    changes.balances.insert(account.clone(), held);
     changes.sequences.insert(account.clone(), 4);
     books.clone().commit(changes);
     books.read(|portfolios| {

@@ -5,7 +5,7 @@ mod valuation;
 
 pub use valuation::{Holding, Mark, MarkSource, PositionValue, Valuation, value};
 
-use domain::ledger::{Entry, Ledger, LedgerError, Owner, Posting};
+use domain::ledger::{Entry, LedgerError, Owner, Posting};
 use domain::position::{Position, PositionError};
 use domain::{AccountId, Asset, Fill, IdError, Instrument, Money, NumberError, Symbol, Timestamp};
 use std::collections::BTreeMap;
@@ -93,7 +93,7 @@ pub struct Changes {
     /// The positions as they are afterwards.
     pub positions: BTreeMap<(AccountId, Symbol), Position>,
     /// The balances as they are afterwards.
-    pub balances: BTreeMap<(AccountId, Asset), Money>,
+    pub balances: BTreeMap<AccountId, BTreeMap<Asset, Money>>,
     /// The last event of each account that changed.
     pub sequences: BTreeMap<AccountId, u64>,
     /// The fills, with their sequences.
@@ -153,8 +153,8 @@ impl Portfolios {
         for ((account, symbol), position) in changes.positions {
             self.account_mut(&account).positions.insert(symbol, position);
         }
-        for ((account, asset), amount) in changes.balances {
-            self.account_mut(&account).balances.insert(asset, amount);
+        for (account, balances) in changes.balances {
+            self.account_mut(&account).balances.extend(balances);
         }
         for (account, sequence) in changes.sequences {
             self.account_mut(&account).sequence = sequence;
@@ -191,16 +191,12 @@ impl Batch<'_> {
         balances: &[(Asset, Money)],
         reason: &str,
     ) -> Result<(), FoldError> {
+        let (venue, owner) = (Owner::counter(VENUE)?, Owner::Account(account.clone()));
         let mut posting = Posting::new();
         for (asset, total) in balances {
             let difference = total.checked_sub(self.balance(account, asset))?;
             if !difference.is_zero() {
-                posting = posting.transfer(
-                    &Owner::counter(VENUE)?,
-                    &Owner::Account(account.clone()),
-                    asset,
-                    difference,
-                );
+                posting = posting.transfer(&venue, &owner, asset, difference);
             }
         }
         self.post(sequence, time, account, posting, format!("balances {reason}"))
@@ -214,21 +210,19 @@ impl Batch<'_> {
         posting: Posting,
         cause: String,
     ) -> Result<(), FoldError> {
-        Ledger::new().post(&posting)?;
+        posting.check()?;
         for entry in posting.entries() {
             if let Owner::Account(owner) = &entry.owner {
                 let balance = self.balance(owner, &entry.asset).checked_add(entry.amount)?;
-                self.changes
-                    .balances
-                    .insert((owner.clone(), entry.asset.clone()), balance);
+                let balances = self.changes.balances.entry(owner.clone()).or_default();
+                balances.insert(entry.asset.clone(), balance);
             }
         }
         self.changes.sequences.insert(account.clone(), sequence);
-        let entries = posting.entries().to_vec();
         self.changes.movements.push(Movement {
             sequence,
             account: account.clone(),
-            entries,
+            entries: posting.into_entries(),
             cause,
             time,
         });
@@ -236,13 +230,12 @@ impl Batch<'_> {
     }
 
     fn balance(&self, account: &AccountId, asset: &Asset) -> Money {
-        let staged = self.changes.balances.get(&(account.clone(), asset.clone()));
-        let known = || {
-            self.base
-                .accounts
-                .get(account)
-                .and_then(|account| account.balances.get(asset))
-        };
+        let staged = self
+            .changes
+            .balances
+            .get(account)
+            .and_then(|balances| balances.get(asset));
+        let known = || self.base.accounts.get(account)?.balances.get(asset);
         staged.or_else(known).copied().unwrap_or_default()
     }
 }

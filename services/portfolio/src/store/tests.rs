@@ -55,10 +55,11 @@ fn opening() -> Event {
     }
 }
 
-/// What an opening and three fills change, and the portfolios after them.
+/// What an opening, another that changes nothing, and three fills change, and the portfolios after them.
 fn history() -> (Changes, Portfolios) {
     let (mut portfolios, mut changes) = (Portfolios::default(), Changes::default());
     let events = [
+        (opening(), "BTC"),
         (opening(), "BTC"),
         (fill("BTC", 1, Side::Buy), "BTC"),
         (fill("ETH", 1, Side::Buy), "ETH"),
@@ -132,9 +133,9 @@ async fn fills_are_read_newest_first_page_by_page() {
             let found = fills(&store, "paper-1", symbol, before, limit).await.unwrap();
             found.iter().map(|fill| fill.sequence).collect()
         };
-        assert_eq!(sequences("", i64::MAX, 2).await, [4, 3]);
-        assert_eq!(sequences("", 3, 2).await, [2]);
-        assert_eq!(sequences("BTCUSDT", i64::MAX, 10).await, [4, 2]);
+        assert_eq!(sequences("", i64::MAX, 2).await, [5, 4]);
+        assert_eq!(sequences("", 4, 2).await, [3]);
+        assert_eq!(sequences("BTCUSDT", i64::MAX, 10).await, [5, 3]);
         assert_eq!(sequences("XRPUSDT", i64::MAX, 10).await, [0_i64; 0]);
         let newest = fills(&store, "paper-1", "", i64::MAX, 1).await.unwrap().remove(0);
         assert_eq!(
@@ -156,7 +157,7 @@ async fn postings_are_read_newest_first_page_by_page() {
         written(&store, &history().0).await.unwrap();
         let all = postings(&store, "paper-1", (i64::MAX, 0), 100).await.unwrap();
         assert!(all.len() > 4, "{all:?}");
-        assert_eq!(all[0].movement_id, 4 * SHARDS_BOUND + SHARD);
+        assert_eq!(all[0].movement_id, 5 * SHARDS_BOUND + SHARD);
         let mut paged = Vec::new();
         let mut before = (i64::MAX, 0);
         loop {
@@ -173,6 +174,58 @@ async fn postings_are_read_newest_first_page_by_page() {
         );
         assert!(all.iter().any(|posting| posting.ledger_account == "cash"));
         assert!(all.iter().any(|posting| posting.ledger_account == "venue"));
+    }
+}
+
+#[tokio::test]
+async fn postings_of_the_first_release_are_kept() {
+    for engine in engines() {
+        let first = Store::open(&engine, NAME, &MIGRATIONS[..2]).await.unwrap();
+        let mut tx = first.begin().await.unwrap();
+        for row in [
+            "7, 1, 'paper-1', 'cash', 'USDT', '5', 'balances opening', 9",
+            "7, 0, 'paper-1', 'venue', 'USDT', '-5', 'balances opening', 9",
+            "4, 0, 'paper-1', 'venue', 'BTC', '-1', 'balances opening', 8",
+            "4, 1, 'paper-1', 'cash', 'BTC', '1', 'balances opening', 8",
+            "5, 0, 'paper-2', 'venue', 'BTC', '-1', 'balances opening', 8",
+        ] {
+            let insert = format!(
+                "INSERT INTO posting (movement_id, line, account, ledger_account, asset, amount, cause, time_us) VALUES ({row})"
+            );
+            sqlx::query(sqlx::AssertSqlSafe(insert))
+                .execute(&mut *tx)
+                .await
+                .unwrap();
+        }
+        let held = "INSERT INTO balance (account, asset, amount) VALUES ('paper-1', 'USDT', '5')";
+        sqlx::query(held).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        drop(first);
+        let store = Store::open(&engine, NAME, MIGRATIONS).await.unwrap();
+        let kept = postings(&store, "paper-1", (i64::MAX, 0), 100).await.unwrap();
+        let kept: Vec<_> = kept
+            .iter()
+            .map(|one| {
+                (
+                    one.movement_id,
+                    one.line,
+                    one.ledger_account.as_str(),
+                    one.amount.as_str(),
+                    one.time_us,
+                )
+            })
+            .collect();
+        assert_eq!(
+            kept,
+            [
+                (7, 1, "cash", "5", 9),
+                (7, 0, "venue", "-5", 9),
+                (4, 1, "cash", "1", 8),
+                (4, 0, "venue", "-1", 8),
+            ]
+        );
+        let held = load(&store).await.unwrap();
+        assert_eq!(held.account(&account()).unwrap().balances.len(), 1);
     }
 }
 
@@ -209,6 +262,19 @@ async fn a_damaged_store_is_named() {
                 "{statement}"
             );
         }
+    }
+}
+
+#[tokio::test]
+async fn a_movement_that_cannot_be_read_is_named() {
+    for store in stores().await {
+        let mut tx = store.begin().await.unwrap();
+        let statement =
+            "INSERT INTO movement (account, movement_id, cause, time_us, lines) VALUES ('paper-1', 1, '', 1, '[')";
+        sqlx::query(statement).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        let error = postings(&store, "paper-1", (i64::MAX, 0), 1).await.unwrap_err();
+        assert_eq!(error.reason(), "STORE_DAMAGED");
     }
 }
 
