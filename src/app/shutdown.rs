@@ -22,6 +22,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
 
+/// Tasks that are kept before it is looked whether they have ended.
+const FEW: usize = 64;
+
 /// Runs a task. One that is none of the runtime's has no handle: nobody waits for it.
 pub type Spawner = Arc<dyn Fn(BoxFuture<'static, ()>) -> Option<JoinHandle<()>> + Send + Sync>;
 
@@ -32,7 +35,7 @@ pub struct Shutdown(Arc<Inner>);
 struct Inner {
     draining: CancellationToken,
     stopping: CancellationToken,
-    tasks: Mutex<Vec<Task>>,
+    tasks: Mutex<Tasks>,
     failures: mpsc::UnboundedSender<Error>,
     spawner: Spawner,
     /// Where threads are to be had.
@@ -42,6 +45,25 @@ struct Inner {
 struct Task {
     name: String,
     handle: JoinHandle<()>,
+}
+
+/// The tasks that may still run.
+#[derive(Default)]
+struct Tasks {
+    kept: Vec<Task>,
+    /// With so many those that have ended are dropped: half of them had come since the last time, so that each costs the
+    /// same however many there are.
+    crowded: usize,
+}
+
+impl Tasks {
+    fn keep(&mut self, task: Task) {
+        if self.kept.len() >= self.crowded {
+            self.kept.retain(|task| !task.handle.is_finished());
+            self.crowded = 2 * self.kept.len().max(FEW);
+        }
+        self.kept.push(task);
+    }
 }
 
 /// Receives the first failure of a task; a process whose task has failed must end.
@@ -109,9 +131,7 @@ impl Shutdown {
             }
         }));
         let Some(handle) = handle else { return };
-        let mut tasks = self.0.tasks.lock();
-        tasks.retain(|task| !task.handle.is_finished());
-        tasks.push(Task { name, handle });
+        self.0.tasks.lock().keep(Task { name, handle });
     }
 
     /// Whether [`Shutdown::spawn_on_thread`] has threads to give: a runtime of one thread, or a simulation, has none.
@@ -165,7 +185,7 @@ impl Shutdown {
     }
 
     fn take_task(&self) -> Option<Task> {
-        self.0.tasks.lock().pop()
+        self.0.tasks.lock().kept.pop()
     }
 }
 
@@ -181,7 +201,7 @@ fn failure(outcome: std::result::Result<Result<()>, Box<dyn Any + Send>>) -> Opt
 mod tests {
     use std::time::Duration;
 
-    use super::Shutdown;
+    use super::{FEW, Shutdown};
     use crate::error::Error;
 
     #[tokio::test(start_paused = true)]
@@ -215,6 +235,19 @@ mod tests {
         let error = failures.next().await;
         assert_eq!(error.reason(), "DISK");
         assert_eq!(error.context()["task"], "journal");
+    }
+
+    #[tokio::test]
+    async fn tasks_that_have_ended_are_not_kept() {
+        let (shutdown, _failures) = Shutdown::new();
+        shutdown.spawn("long", std::future::pending());
+        for _ in 0..10 * FEW {
+            shutdown.spawn("short", async { Ok(()) });
+            tokio::task::yield_now().await;
+        }
+        let kept = shutdown.0.tasks.lock().kept.len();
+        assert!((1..=2 * FEW).contains(&kept), "{kept}");
+        assert_eq!(shutdown.stop(Duration::ZERO).await, ["long"]);
     }
 
     #[tokio::test]
