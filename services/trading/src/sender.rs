@@ -1,8 +1,9 @@
 //! Carries journalled intents to the venue, and asks it about orders whose state is not known.
 //!
-//! An account has a fixed number of workers, and an order always the same one: requests of an account are bounded, and what
-//! is wanted of one order happens in order. Queues need no bound of their own: what waits is at most the live orders,
-//! which the risk gate bounds, and new orders are refused while the backlog is full.
+//! An account has a fixed number of queues, and an order always the same one: requests of an account are bounded, and what
+//! is wanted of one order happens in order. A queue has a task while something waits in it: an account that does nothing
+//! costs next to nothing. Queues need no bound of their own: what waits is at most the live orders, which the risk gate
+//! bounds, and new orders are refused while the backlog is full.
 
 use crate::core::{Command, Entry, News, Report};
 use crate::metrics;
@@ -12,11 +13,12 @@ use domain::{AccountId, OrderType, Quantity, Timestamp};
 use mesh::app::Shutdown;
 use mesh::retry::Backoff;
 use mesh::time::{Chance, Clock};
-use std::collections::BTreeMap;
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -53,7 +55,7 @@ pub(crate) struct Bounds {
     pub(crate) absence_micros: i64,
     /// The longest wait between attempts.
     pub(crate) max_backoff: Duration,
-    /// Workers an account.
+    /// Requests of an account at the same time.
     pub(crate) workers: usize,
     /// Queries at the same time.
     pub(crate) queries: usize,
@@ -127,7 +129,15 @@ struct Inner {
     queries: Semaphore,
     shutdown: Shutdown,
     stop: CancellationToken,
-    workers: BTreeMap<AccountId, Vec<mpsc::UnboundedSender<Waiting>>>,
+    queues: BTreeMap<AccountId, Vec<Arc<Mutex<Queue>>>>,
+}
+
+/// What one request after the other is made for.
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Waiting>,
+    /// Whether a task works it off.
+    is_worked: bool,
 }
 
 /// An intent, and when it was given.
@@ -136,8 +146,25 @@ struct Waiting {
     since: Duration,
 }
 
+impl Queue {
+    /// Adds an intent; whether a task will come to it.
+    fn add(&mut self, waiting: Waiting) -> bool {
+        self.waiting.push_back(waiting);
+        std::mem::replace(&mut self.is_worked, true)
+    }
+
+    /// What the task does next; with none it has to end.
+    fn next(&mut self) -> Option<Waiting> {
+        let next = self.waiting.pop_front();
+        if next.is_none() {
+            *self = Queue::default();
+        }
+        next
+    }
+}
+
 impl Sender {
-    /// Starts the workers of these accounts.
+    /// A sender for these accounts.
     pub(crate) fn start(
         venue: Arc<dyn Venue>,
         shard: ShardHandle,
@@ -147,52 +174,40 @@ impl Sender {
         (clock, chance): (Clock, Chance),
         shutdown: &Shutdown,
     ) -> Sender {
-        let mut workers = BTreeMap::new();
-        let mut inboxes = Vec::new();
-        for account in accounts {
-            let (senders, receivers): (Vec<_>, Vec<_>) = (0..bounds.workers).map(|_| mpsc::unbounded_channel()).unzip();
-            workers.insert(account.clone(), senders);
-            inboxes.extend(receivers);
-        }
-        let queries = Semaphore::new(bounds.queries);
-        let stop = shutdown.token();
-        let number = shard.shard();
-        let inner = Inner {
+        let queues = |account: &AccountId| (account.clone(), (0..bounds.workers).map(|_| Arc::default()).collect());
+        Sender(Arc::new(Inner {
             venue,
             shard,
             bounds,
             clock,
             chance,
             backlog,
-            queries,
+            queries: Semaphore::new(bounds.queries),
             shutdown: shutdown.clone(),
-            stop,
-            workers,
-        };
-        let sender = Sender(Arc::new(inner));
-        for inbox in inboxes {
-            let inner = Arc::clone(&sender.0);
-            shutdown.spawn(format!("sender of shard {number}"), async move {
-                inner.work(inbox).await;
-                Ok(())
-            });
-        }
-        sender
+            stop: shutdown.token(),
+            queues: accounts.iter().map(queues).collect(),
+        }))
     }
 
     /// Takes a journalled intent.
     pub(crate) fn send(&self, job: Job) {
-        let Some(workers) = self.0.workers.get(&job.subject.account) else {
+        let Some(queues) = self.0.queues.get(&job.subject.account) else {
             // An account whose key was taken away keeps its orders; they cannot be acted on.
             tracing::error!(account = %job.subject.account, "no venue key: an intent cannot be carried out");
             return;
         };
-        let worker = &workers[(job.order % workers.len() as u64) as usize];
+        let queue = Arc::clone(&queues[(job.order % queues.len() as u64) as usize]);
         self.0.backlog.add();
         let since = self.0.clock.monotonic();
-        if worker.send(Waiting { job, since }).is_err() {
-            self.0.backlog.remove();
+        if queue.lock().add(Waiting { job, since }) {
+            return;
         }
+        let inner = Arc::clone(&self.0);
+        let name = format!("sender of shard {}", inner.shard.shard());
+        self.0.shutdown.spawn(name, async move {
+            inner.work(&queue).await;
+            Ok(())
+        });
     }
 
     /// Finds out what became of an order, and tells the shard.
@@ -212,14 +227,12 @@ impl Sender {
 }
 
 impl Inner {
-    async fn work(&self, mut inbox: mpsc::UnboundedReceiver<Waiting>) {
-        loop {
-            let waiting = tokio::select! {
-                biased;
-                () = self.stop.cancelled() => None,
-                waiting = inbox.recv() => waiting,
+    /// Works a queue off.
+    async fn work(&self, queue: &Mutex<Queue>) {
+        while !self.stop.is_cancelled() {
+            let Some(Waiting { job, since }) = queue.lock().next() else {
+                return;
             };
-            let Some(Waiting { job, since }) = waiting else { return };
             // An attempt that has begun is not cut off by the stop: its answer is awaited within its own bound.
             let news = match &job.placement {
                 Some(placement) => self.place(placement).await,
