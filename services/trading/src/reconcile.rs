@@ -11,7 +11,7 @@ mod schedule;
 use crate::alerts::Alerts;
 use crate::core::{Command, Market, News, Report, VenueIds};
 use crate::sender::FIRST_BACKOFF;
-use crate::shard::ShardHandle;
+use crate::shard::{Ask, Reply, ShardHandle};
 use crate::venue::{Pace, UserData, Venue, VenueError, VenueOrder};
 use compare::Suspicion;
 use domain::{AccountId, Timestamp};
@@ -27,7 +27,7 @@ use schedule::Schedule;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 
 /// News that wait for their shard.
 const NEWS: usize = 1_024;
@@ -35,8 +35,11 @@ const NEWS: usize = 1_024;
 /// Routine looks at the same time.
 const CONCURRENT: usize = 4;
 
-/// Looks after a subscription at the same time: with thousands of accounts all of them at once would answer none in time.
+/// Turns that looks after a subscription share: with thousands of accounts all of them at once would answer none in time.
 pub(crate) const FIRST_LOOKS: usize = 64;
+
+/// A look takes one turn, and another for so many live orders: their list is as much work as many accounts without.
+const ORDERS_A_TURN: usize = 500;
 
 /// An account with its shard.
 #[derive(Clone)]
@@ -73,7 +76,7 @@ pub(crate) struct Reconciler {
     pub(crate) times: Times,
     /// What differed at the last look, by account.
     pub(crate) suspicions: Arc<Mutex<BTreeMap<AccountId, Suspicion>>>,
-    /// Whoever looks after a subscription takes a turn: [`FIRST_LOOKS`] of them.
+    /// Whoever looks after a subscription takes a turn or more: [`FIRST_LOOKS`] of them.
     pub(crate) turns: Arc<Semaphore>,
     pub(crate) alerts: Alerts,
 }
@@ -90,8 +93,10 @@ enum Looked {
 struct Round {
     schedule: Schedule,
     looking: FuturesUnordered<BoxFuture<'static, (AccountId, Pace, Looked)>>,
-    /// Whom a look is under way at, and how.
-    busy: BTreeMap<AccountId, Pace>,
+    /// Whom a look is under way at.
+    busy: BTreeSet<AccountId>,
+    /// How many of these looks are routine.
+    routine: usize,
     /// Whose stream was subscribed while a look was under way.
     again: BTreeSet<AccountId>,
     /// Who was never in step yet.
@@ -141,7 +146,8 @@ impl Reconciler {
         let mut round = Round {
             schedule: Schedule::default(),
             looking: FuturesUnordered::new(),
-            busy: BTreeMap::new(),
+            busy: BTreeSet::new(),
+            routine: 0,
             again: BTreeSet::new(),
             waiting: self.homes.keys().cloned().collect(),
             guard: Some(guard),
@@ -194,7 +200,7 @@ impl Reconciler {
     }
 
     fn begin_due(&self, round: &mut Round) {
-        while round.routine() < CONCURRENT
+        while round.routine < CONCURRENT
             && let Some(account) = round.schedule.take(self.clock.monotonic())
         {
             self.begin(round, account, Pace::Background);
@@ -203,14 +209,15 @@ impl Reconciler {
 
     /// Begins a look, unless one is under way: a subscription then wants another one after it, a routine look does not.
     fn begin(&self, round: &mut Round, account: AccountId, pace: Pace) {
-        if round.busy.contains_key(&account) {
+        if round.busy.contains(&account) {
             if pace == Pace::Now {
                 round.again.insert(account);
             }
             return;
         }
         round.schedule.drop(&account);
-        round.busy.insert(account.clone(), pace);
+        round.busy.insert(account.clone());
+        round.routine += usize::from(pace == Pace::Background);
         let this = self.clone();
         round.looking.push(Box::pin(async move {
             let looked = match pace {
@@ -224,6 +231,7 @@ impl Reconciler {
     /// A look is over: the next one is planned.
     fn looked(&self, round: &mut Round, account: &AccountId, pace: Pace, looked: Looked) {
         round.busy.remove(account);
+        round.routine -= usize::from(pace == Pace::Background);
         if pace == Pace::Now {
             round.waiting.remove(account);
             round.ready_if_all_are();
@@ -245,7 +253,7 @@ impl Reconciler {
     async fn look_until_done(&self, account: &AccountId) -> Looked {
         let again = Mutex::new(false);
         self.until_done(Some(account), || async {
-            let _turn = self.turns.acquire().await;
+            let _turns = self.take_turns(account).await?;
             *again.lock() = self.look(account, Pace::Now).await?;
             self.ready(account).await
         })
@@ -284,6 +292,25 @@ impl Reconciler {
         // A look that failed has seen nothing: what was suspected before still is.
         self.suspicions.lock().insert(account.clone(), suspicion);
         looked
+    }
+
+    /// Waits for as many turns as a look at this account takes.
+    async fn take_turns(&self, account: &AccountId) -> Result<Option<SemaphorePermit<'_>>, VenueError> {
+        // Nobody closes it. Asking takes a turn too: thousands who ask at once would overload the shard.
+        let one = self.turns.acquire().await.ok();
+        let wanted = match self.homes.get(account) {
+            Some(home) => match home.shard.ask(Ask::LiveOrders(account.clone())).await {
+                Ok(Reply::LiveOrders(live)) => turns_of(live),
+                other => return Err(unanswered(other)),
+            },
+            None => 1,
+        };
+        if wanted == 1 {
+            return Ok(one);
+        }
+        // Whoever waits for more holds none, or they would wait for each other.
+        drop(one);
+        Ok(self.turns.acquire_many(wanted).await.ok())
     }
 
     async fn ready(&self, account: &AccountId) -> Result<(), VenueError> {
@@ -336,18 +363,18 @@ impl Reconciler {
     }
 }
 
+fn turns_of(live_orders: usize) -> u32 {
+    (1 + live_orders / ORDERS_A_TURN).min(FIRST_LOOKS) as u32
+}
+
 impl Round {
     /// When a look is due that may begin; none while all places are taken.
     fn next(&self) -> Option<Duration> {
-        if self.routine() < CONCURRENT {
+        if self.routine < CONCURRENT {
             self.schedule.next()
         } else {
             None
         }
-    }
-
-    fn routine(&self) -> usize {
-        self.busy.values().filter(|pace| **pace == Pace::Background).count()
     }
 
     fn ready_if_all_are(&mut self) {
@@ -363,5 +390,25 @@ impl Round {
             "ready, with accounts that are not in step yet"
         );
         self.guard = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::turns_of;
+
+    #[test]
+    fn many_orders_take_more_turns_and_never_more_than_there_are() {
+        for (live, turns) in [
+            (0, 1),
+            (499, 1),
+            (500, 2),
+            (10_000, 21),
+            (31_499, 63),
+            (31_500, 64),
+            (usize::MAX, 64),
+        ] {
+            assert_eq!(turns_of(live), turns, "{live}");
+        }
     }
 }

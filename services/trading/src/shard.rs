@@ -9,7 +9,7 @@ mod replay;
 mod room;
 mod snapshots;
 
-pub use handle::{AccountView, Ask, OrderFilter, Reply, ShardHandle};
+pub use handle::{AccountView, Ask, KnownOrder, OrderFilter, Reply, ShardHandle};
 pub(crate) use handle::{Ends, Mail, Update};
 pub(crate) use replay::{from_snapshot, replay};
 pub(crate) use snapshots::Snapshotter;

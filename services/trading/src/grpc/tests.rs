@@ -143,6 +143,18 @@ pub(super) async fn start(folder: &Path, venue: Option<Arc<FakeVenue>>) -> Bench
 
 /// As [`start`], with another config, and perhaps no order can be placed.
 pub(super) async fn begin(folder: &Path, venue: Option<Arc<FakeVenue>>, config: Config) -> Bench {
+    let bench = launch(folder, venue, config, accounts()).await;
+    bench.readiness.ready().await;
+    bench
+}
+
+/// As [`begin`], with other accounts, and not ready yet.
+pub(super) async fn launch(
+    folder: &Path,
+    venue: Option<Arc<FakeVenue>>,
+    config: Config,
+    accounts: Vec<AccountId>,
+) -> Bench {
     let clock = Clock::system();
     let bed = Bed::new(folder, clock.clone(), Chance::seeded(1));
     let (price, quotes) = watch::channel("100".to_owned());
@@ -150,9 +162,8 @@ pub(super) async fn begin(folder: &Path, venue: Option<Arc<FakeVenue>>, config: 
     let venue = venue.unwrap_or_else(|| Arc::new(FakeVenue::new(clock.clone())));
     let deps = bed.deps("trading");
     let readiness = deps.readiness.clone();
-    let service = build_on(config, deps, venue.clone(), accounts()).await.unwrap();
+    let service = build_on(config, deps, venue.clone(), accounts).await.unwrap();
     bed.register("trading", service.routes);
-    readiness.ready().await;
     Bench {
         bed,
         venue,

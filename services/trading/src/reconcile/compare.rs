@@ -1,7 +1,7 @@
 //! What is compared, and what a difference means: tables, without IO.
 
-use crate::core::{Difference, Entry, VenueStatus};
-use crate::shard::AccountView;
+use crate::core::{Difference, VenueStatus};
+use crate::shard::{AccountView, KnownOrder};
 use crate::venue::{Holding, OpenOrder, VenueOrder};
 use domain::{Asset, Money, OrderStatus, Side, Symbol};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +25,7 @@ pub(super) enum Asking {
 
 /// The cheapest list that holds every order we know of.
 pub(super) fn asking(view: &AccountView) -> Asking {
-    let live = view.live.iter().map(|entry| &entry.order.terms().symbol);
+    let live = view.live.iter().map(|order| &order.symbol);
     let known = live.chain(view.external.iter().map(|order| &order.symbol));
     let symbols: BTreeSet<&Symbol> = known.collect();
     if symbols.len() * SYMBOL_WEIGHT < ALL_WEIGHT {
@@ -69,20 +69,20 @@ fn lock(open: &OpenOrder, assets: impl Fn(&Symbol) -> Option<(Asset, Asset)>) ->
 }
 
 /// Whether the venue's list says of an order what we know: anything else is asked for.
-pub(super) fn is_in_step(entry: &Entry, listed: Option<&VenueOrder>) -> bool {
+pub(super) fn is_in_step(known: &KnownOrder, listed: Option<&VenueOrder>) -> bool {
     let Some(listed) = listed else { return false };
     // One whose cancel was lost on the way has to be asked for, however well it looks.
-    let is_known = matches!(entry.order.status(), OrderStatus::Open | OrderStatus::PartiallyFilled);
+    let is_known = matches!(known.status, OrderStatus::Open | OrderStatus::PartiallyFilled);
     is_known
-        && !entry.cancel_wanted
+        && !known.cancel_wanted
         && listed.state.status == VenueStatus::Live
-        && listed.state.executed == entry.order.filled()
+        && listed.state.executed == known.filled
 }
 
 /// What the venue holds otherwise than we do. Nothing while an order is under way: its fill may be in one sum only.
 pub(super) fn differences(view: &AccountView, holdings: &[Holding]) -> Vec<Difference> {
     use OrderStatus::{PendingCancel, PendingNew, Unknown};
-    let is_under_way = |entry: &Entry| matches!(entry.order.status(), PendingNew | Unknown | PendingCancel);
+    let is_under_way = |order: &KnownOrder| matches!(order.status, PendingNew | Unknown | PendingCancel);
     if view.live.iter().any(is_under_way) {
         return Vec::new();
     }
@@ -147,10 +147,10 @@ impl Suspicion {
 }
 
 /// The newest orders that are over and could explain a difference: a trade of theirs may be missing.
-pub(super) fn suspects<'a>(view: &'a AccountView, differences: &[Difference], most: usize) -> Vec<&'a Entry> {
+pub(super) fn suspects<'a>(view: &'a AccountView, differences: &[Difference], most: usize) -> Vec<&'a KnownOrder> {
     let is_about = |asset: &Asset| differences.iter().any(|difference| difference.asset == *asset);
-    let over = view.closed.iter().filter(|entry| !entry.venue_id.is_empty());
-    over.filter(|entry| is_about(&entry.base) || is_about(&entry.quote))
+    let over = view.closed.iter().filter(|order| !order.venue_id.is_empty());
+    over.filter(|order| is_about(&order.base) || is_about(&order.quote))
         .take(most)
         .collect()
 }

@@ -13,15 +13,15 @@
 
 use super::Home;
 use super::compare::{self, Asking, Suspicion};
-use crate::core::{Adjust, Balances, Command, Entry, External, ListedOrder, Market, News, Report};
+use crate::core::{Adjust, Balances, Command, External, ListedOrder, Market, News, Report};
 use crate::error::other_answer;
-use crate::shard::{AccountView, Ask, Reply};
+use crate::shard::{AccountView, Ask, KnownOrder, Reply};
 use crate::venue::{Holding, OpenOrder, Pace, Venue, VenueError, VenueOrder};
 use domain::{AccountId, Asset, Symbol};
 use mesh::Result;
 use mesh::time::Clock;
 use parking_lot::RwLock;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Orders that are over and asked for because a holding differs.
@@ -99,9 +99,9 @@ impl Look<'_> {
     }
 
     fn assets_of(&self, view: &AccountView, symbol: &Symbol) -> Option<(Asset, Asset)> {
-        let known = view.live.iter().find(|entry| entry.order.terms().symbol == *symbol);
-        if let Some(entry) = known {
-            return Some((entry.base.clone(), entry.quote.clone()));
+        let known = view.live.iter().find(|order| order.symbol == *symbol);
+        if let Some(order) = known {
+            return Some((order.base.clone(), order.quote.clone()));
         }
         let market = self.market.read();
         let instrument = market.instruments.get(symbol)?;
@@ -124,7 +124,7 @@ impl Look<'_> {
             Ok(Reply::Sequence(last)) => last,
             other => return Err(unanswered(other)),
         };
-        let live: BTreeSet<u64> = view.live.iter().map(|entry| entry.accepted).collect();
+        let live: BTreeMap<u64, &KnownOrder> = view.live.iter().map(|order| (order.accepted, order)).collect();
         let mut ours = Vec::new();
         let mut foreign = Vec::new();
         for open in &listing.orders {
@@ -137,11 +137,17 @@ impl Look<'_> {
                         .await;
                     continue;
                 }
-                Some(accepted) => ours.push((accepted, &open.order)),
+                Some(accepted) => {
+                    // Of thousands of orders that are the same on both sides the shard hears nothing.
+                    let known = live.get(&accepted);
+                    if known.is_none_or(|known| !compare::is_in_step(known, Some(&open.order))) {
+                        ours.push((accepted, &open.order));
+                    }
+                }
                 None => {}
             }
             // The shard knows whether one that is not live was forgotten.
-            if accepted.is_none_or(|accepted| !live.contains(&accepted)) {
+            if accepted.is_none_or(|accepted| !live.contains_key(&accepted)) {
                 foreign.push(listed(open, accepted));
             }
         }
@@ -165,9 +171,9 @@ impl Look<'_> {
             .iter()
             .map(|open| (open.order.venue_id.as_str(), &open.order))
             .collect();
-        for entry in &view.live {
-            if !compare::is_in_step(entry, by_id.get(entry.venue_id.as_str()).copied()) {
-                self.ask_for(entry).await;
+        for known in &view.live {
+            if !compare::is_in_step(known, by_id.get(known.venue_id.as_str()).copied()) {
+                self.ask_for(known).await;
             }
         }
         Ok(())
@@ -191,8 +197,8 @@ impl Look<'_> {
     ) -> Result<(), VenueError> {
         let differences = compare::differences(view, holdings);
         let confirmed = suspicion.note(&differences, self.clock.monotonic(), self.apart);
-        for entry in compare::suspects(view, &differences, SUSPECTS) {
-            self.ask_for(entry).await;
+        for known in compare::suspects(view, &differences, SUSPECTS) {
+            self.ask_for(known).await;
         }
         if confirmed.is_empty() {
             return Ok(());
@@ -204,9 +210,9 @@ impl Look<'_> {
         .await
     }
 
-    async fn ask_for(&self, entry: &Entry) {
+    async fn ask_for(&self, known: &KnownOrder) {
         let report = Report {
-            order: entry.accepted,
+            order: known.accepted,
             news: News::CancelUnsure,
         };
         self.home.shard.tell(Command::Report(report)).await;

@@ -5,7 +5,7 @@ use crate::codec::Record;
 use crate::core::{Command, Entry, Event, ExternalOrder, SessionOpened, State, order_not_found, parse_order_id};
 use crate::error;
 use crate::sender::Backlog;
-use domain::{AccountId, Asset, Money, Symbol};
+use domain::{AccountId, Asset, Money, OrderStatus, Quantity, Symbol};
 use mesh::journal::JournalReader;
 use mesh::{Error, Result};
 use std::collections::BTreeMap;
@@ -39,6 +39,8 @@ pub enum Ask {
     Halts,
     /// An account as reconciliation needs it.
     Account(AccountId),
+    /// How many live orders an account has.
+    LiveOrders(AccountId),
     /// The open sessions.
     Sessions,
     /// The last sequence: every later batch reaches whoever subscribed before asking.
@@ -65,13 +67,50 @@ pub struct AccountView {
     /// What it holds.
     pub balances: BTreeMap<Asset, Money>,
     /// Its live orders.
-    pub live: Vec<Entry>,
+    pub live: Vec<KnownOrder>,
     /// Its newest orders that are over, newest first.
-    pub closed: Vec<Entry>,
+    pub closed: Vec<KnownOrder>,
     /// Orders of somebody else at the venue.
     pub external: Vec<ExternalOrder>,
     /// Whether the venue is being asked for an order of it: a fill may be in its sums and not in ours.
     pub is_in_doubt: bool,
+}
+
+/// What reconciliation needs to know of an order: an account may have many thousands, and the shard does nothing else while
+/// it copies them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownOrder {
+    /// The sequence of its acceptance.
+    pub accepted: u64,
+    /// Its id at the venue; empty before the intent.
+    pub venue_id: String,
+    /// What it trades.
+    pub symbol: Symbol,
+    /// The asset bought and sold.
+    pub base: Asset,
+    /// The asset paid with.
+    pub quote: Asset,
+    /// Where it is in its life.
+    pub status: OrderStatus,
+    /// How much of it has traded.
+    pub filled: Quantity,
+    /// Whether somebody wants it cancelled.
+    pub cancel_wanted: bool,
+}
+
+impl From<&Entry> for KnownOrder {
+    fn from(entry: &Entry) -> KnownOrder {
+        KnownOrder {
+            accepted: entry.accepted,
+            venue_id: entry.venue_id.clone(),
+            symbol: entry.order.terms().symbol.clone(),
+            base: entry.base.clone(),
+            quote: entry.quote.clone(),
+            status: entry.order.status(),
+            filled: entry.order.filled(),
+            cancel_wanted: entry.cancel_wanted,
+        }
+    }
 }
 
 /// Which orders.
@@ -104,6 +143,8 @@ pub enum Reply {
     Each(Vec<Result<Reply>>),
     /// An account.
     Account(Box<AccountView>),
+    /// A number of orders.
+    LiveOrders(usize),
     /// Sessions.
     Sessions(Vec<SessionOpened>),
     /// The last sequence.
@@ -324,6 +365,10 @@ pub(super) fn query(state: &State, ask: &Ask) -> Result<Reply> {
         Ask::Orders(filter) => Ok(Reply::Orders(page(state, filter))),
         Ask::Halts => Ok(Reply::Halts(state.halts().map(codec::halt_to_pb).collect())),
         Ask::Account(account) => Ok(Reply::Account(Box::new(view(state, account)))),
+        Ask::LiveOrders(account) => {
+            let account = state.account(account);
+            Ok(Reply::LiveOrders(account.map_or(0, |account| account.live.len())))
+        }
         Ask::Sessions => {
             let sessions = state.accounts().flat_map(|(_, account)| account.sessions.values());
             Ok(Reply::Sessions(sessions.cloned().collect()))
@@ -337,26 +382,21 @@ fn view(state: &State, account: &AccountId) -> AccountView {
     let Some(account) = state.account(account) else {
         return AccountView::default();
     };
-    let entries = |orders: &mut dyn Iterator<Item = &u64>| -> Vec<Entry> {
-        orders.filter_map(|order| state.order(*order)).cloned().collect()
-    };
     // What is held here is not the venue's to know.
-    let is_at_venue = |order: &u64| {
-        state
-            .order(*order)
-            .is_some_and(|entry| entry.order.status().is_at_venue())
-    };
-    let mut closed = account
+    let live = account.live.iter().filter_map(|order| state.order(*order));
+    let at_venue = live.filter(|entry| entry.order.status().is_at_venue());
+    let closed = account
         .orders
         .iter()
         .rev()
         .filter(|order| !account.live.contains(order))
-        .take(RECENT);
+        .take(RECENT)
+        .filter_map(|order| state.order(*order));
     AccountView {
         opened: account.opened,
         balances: account.balances.clone(),
-        live: entries(&mut account.live.iter().filter(|order| is_at_venue(order))),
-        closed: entries(&mut closed),
+        live: at_venue.map(KnownOrder::from).collect(),
+        closed: closed.map(KnownOrder::from).collect(),
         external: account.external.values().cloned().collect(),
         is_in_doubt: false,
     }

@@ -9,7 +9,8 @@ use domain::{
 use mesh::time::Clock;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use tokio::sync::{Notify, mpsc};
+use std::sync::Arc;
+use tokio::sync::{Notify, Semaphore, mpsc};
 
 /// What becomes of the next request to place or cancel.
 #[derive(Debug, Clone)]
@@ -40,6 +41,11 @@ struct Inner {
     extra: BTreeMap<(AccountId, String), Money>,
     failing_looks: usize,
     looks: Vec<Look>,
+    /// Looks at balances that are not answered yet, and the most that ever were at the same time.
+    under_way: usize,
+    most_under_way: usize,
+    /// How many of them may be answered, where that is bounded.
+    answers: Option<Arc<Semaphore>>,
     /// Whether the stream keeps silent.
     is_mute: bool,
 }
@@ -99,6 +105,19 @@ impl FakeVenue {
     /// So many looks at accounts fail before the next one is answered.
     pub(crate) fn fail_looks(&self, times: usize) {
         self.inner.lock().failing_looks = times;
+    }
+
+    /// Looks at balances are answered from now on as often as permitted.
+    pub(crate) fn hold_looks(&self) -> Arc<Semaphore> {
+        let answers = Arc::new(Semaphore::new(0));
+        self.inner.lock().answers = Some(Arc::clone(&answers));
+        answers
+    }
+
+    /// How many looks at balances are not answered yet, and the most that ever were at the same time.
+    pub(crate) fn looks_under_way(&self) -> (usize, usize) {
+        let inner = self.inner.lock();
+        (inner.under_way, inner.most_under_way)
     }
 
     /// The looks that were answered or failed, in order.
@@ -227,6 +246,12 @@ impl Inner {
             return Err(lost());
         }
         Ok(())
+    }
+
+    fn look_at_balances(&mut self) -> Option<Arc<Semaphore>> {
+        self.under_way += 1;
+        self.most_under_way = self.most_under_way.max(self.under_way);
+        self.answers.clone()
     }
 
     /// The asset that an order locks, and how much.
@@ -407,7 +432,12 @@ impl Venue for FakeVenue {
     }
 
     async fn balances(&self, account: &AccountId, pace: Pace) -> Result<Vec<Holding>, VenueError> {
+        let answers = self.inner.lock().look_at_balances();
+        if let Some(answers) = answers {
+            answers.acquire().await.expect("nobody closes it").forget();
+        }
         let mut inner = self.inner.lock();
+        inner.under_way -= 1;
         inner.look(Look::Balances(account.clone(), pace))?;
         let mut totals = inner.traded(account);
         let extra = inner.extra.iter().filter(|((owner, _), _)| owner == account);

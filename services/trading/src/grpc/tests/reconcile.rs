@@ -3,8 +3,9 @@
 use super::refusals::{plain, reason};
 use super::*;
 use crate::core::VenueStatus;
+use crate::reconcile::FIRST_LOOKS;
 use crate::venue::fake::Look;
-use crate::venue::{Pace, Placement};
+use crate::venue::{Pace, Placement, UserData};
 use domain::{AccountId, Symbol};
 use mesh::error::Kind;
 
@@ -84,6 +85,41 @@ async fn an_idle_account_costs_one_cheap_question() {
     let btc = Symbol::parse("BTCUSDT").unwrap();
     let paper = AccountId::parse("paper-1").unwrap();
     assert_eq!(lists, [&Look::OpenOrders(paper, Some(btc), Pace::Now)]);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn few_accounts_are_compared_for_the_first_time_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let venue = Arc::new(FakeVenue::new(Clock::system()));
+    let answers = venue.hold_looks();
+    let count = 2 * FIRST_LOOKS + 5;
+    let many = (1..=count).map(|number| AccountId::parse(&format!("paper-{number}")).unwrap());
+    let patient = Config {
+        ready_bound_ms: 3_600_000,
+        ..config()
+    };
+    let bench = launch(folder.path(), Some(Arc::clone(&venue)), patient, many.collect()).await;
+    for answered in 0..count {
+        // All that may be under way are before one of them is answered.
+        let under_way = FIRST_LOOKS.min(count - answered);
+        eventually(async || (venue.looks().len() == answered && venue.looks_under_way().0 >= under_way).then_some(()))
+            .await;
+        assert!(
+            !bench.readiness.is_ready(),
+            "{answered} of {count} accounts are in step"
+        );
+        answers.add_permits(1);
+    }
+    bench.readiness.ready().await;
+    assert_eq!(venue.looks_under_way(), (0, FIRST_LOOKS));
+    // Of an account that is not here nothing is asked; the one after it is looked at again.
+    let [stranger, known] = ["stranger", "paper-1"].map(|name| AccountId::parse(name).unwrap());
+    venue.tell(UserData::Subscribed(stranger)).await;
+    venue.tell(UserData::Subscribed(known.clone())).await;
+    answers.add_permits(1);
+    let last = eventually(async || venue.looks().get(count).cloned()).await;
+    assert_eq!(last, Look::Balances(known, Pace::Now));
     bench.stop().await;
 }
 

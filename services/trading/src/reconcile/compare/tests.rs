@@ -2,10 +2,9 @@
 
 use super::{Asking, Suspicion, asking, differences, is_in_step, is_whole, suspects};
 use crate::core::{
-    Accepted, Changed, Difference, Entry, Event, ExternalOrder, Intent, Kept, ListedTerms, State, VenueState,
-    VenueStatus,
+    Accepted, Changed, Difference, Event, ExternalOrder, Intent, Kept, ListedTerms, State, VenueState, VenueStatus,
 };
-use crate::shard::AccountView;
+use crate::shard::{AccountView, KnownOrder};
 use crate::venue::{Holding, OpenOrder, VenueOrder};
 use domain::{
     AccountId, Asset, ClientOrderId, Conditions, Money, OrderId, OrderStatus, OrderTerms, OrderType, Quantity, Side,
@@ -30,7 +29,7 @@ fn account() -> AccountId {
 }
 
 /// An order of 2 at 100, sent, with this status.
-fn entry(name: &str, status: OrderStatus) -> Entry {
+fn known(name: &str, status: OrderStatus) -> KnownOrder {
     let mut state = State::new(
         0,
         Kept {
@@ -83,7 +82,7 @@ fn entry(name: &str, status: OrderStatus) -> Entry {
     for (sequence, event) in (1..).zip(&events) {
         state.apply(sequence, time, event).unwrap();
     }
-    state.order(1).unwrap().clone()
+    KnownOrder::from(state.order(1).unwrap())
 }
 
 fn listed(name: &str, side: Side, at: Option<&str>, executed: &str) -> OpenOrder {
@@ -127,7 +126,7 @@ fn view(balances: &[(&str, &str)]) -> AccountView {
 fn the_cheaper_list_is_asked_for() {
     assert_eq!(asking(&AccountView::default()), Asking::Symbols(vec![]));
     let mut view = AccountView {
-        live: vec![entry("BTCUSDT", OrderStatus::Open), entry("BTCUSDT", OrderStatus::Open)],
+        live: vec![known("BTCUSDT", OrderStatus::Open), known("BTCUSDT", OrderStatus::Open)],
         ..AccountView::default()
     };
     assert_eq!(asking(&view), Asking::Symbols(vec![symbol("BTCUSDT")]));
@@ -148,7 +147,7 @@ fn the_cheaper_list_is_asked_for() {
         Asking::Symbols(vec![symbol("BTCUSDT"), symbol("ETHUSDT")])
     );
     for (symbols, expected) in [(13, false), (14, true)] {
-        let live = (0..symbols).map(|number| entry(&format!("A{number}USDT"), OrderStatus::Open));
+        let live = (0..symbols).map(|number| known(&format!("A{number}USDT"), OrderStatus::Open));
         let view = AccountView {
             live: live.collect(),
             ..AccountView::default()
@@ -199,7 +198,7 @@ fn an_order_is_in_step_when_the_list_says_what_we_know() {
         (OrderStatus::PendingNew, Some(&open), false),
         (OrderStatus::Unknown, Some(&open), false),
     ] {
-        assert_eq!(is_in_step(&entry("BTCUSDT", status), listed), expected, "{status:?}");
+        assert_eq!(is_in_step(&known("BTCUSDT", status), listed), expected, "{status:?}");
     }
 }
 
@@ -220,7 +219,7 @@ fn holdings_differ_by_asset_and_not_while_an_outcome_is_unknown() {
         found,
         [row("DUST", "0", "3"), row("ETH", "2", "0"), row("USDT", "100", "90")]
     );
-    view.live = vec![entry("BTCUSDT", OrderStatus::Unknown)];
+    view.live = vec![known("BTCUSDT", OrderStatus::Unknown)];
     assert!(differences(&view, &told).is_empty());
 }
 
@@ -263,7 +262,7 @@ fn a_difference_is_adopted_when_three_looks_in_a_row_have_seen_it() {
 
 #[test]
 fn orders_that_are_over_are_suspected_by_their_assets() {
-    let over = |name: &str| entry(name, OrderStatus::Cancelled);
+    let over = |name: &str| known(name, OrderStatus::Cancelled);
     let mut unsent = over("BTCUSDT");
     unsent.venue_id.clear();
     let view = AccountView {
