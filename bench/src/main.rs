@@ -11,6 +11,7 @@ mod platform;
 mod process;
 mod report;
 mod restart;
+mod resting;
 mod scaling;
 mod session;
 mod slow_consumer;

@@ -12,6 +12,13 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const REFRESH: Duration = Duration::from_secs(1);
 /// HTTP/2 connections; each carries many requests.
 const GRPC_CONNECTIONS: u32 = 4;
+/// Orders of one list.
+const PAGE: usize = 1_000;
+
+/// Open orders of an account.
+pub(crate) const MAX_OPEN_ORDERS: usize = 100_000;
+/// New orders of an account a second.
+pub(crate) const MAX_ORDERS_PER_SECOND: usize = 100_000;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -20,22 +27,25 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// # Errors
 /// When it does not start.
 pub(crate) fn platform(binary: &Path, accounts: u32, more: &[String]) -> Result<Platform, Failure> {
+    Platform::up(binary, &settings(accounts, more))
+}
+
+/// The settings of a platform under load.
+pub(crate) fn settings(accounts: u32, more: &[String]) -> Vec<String> {
     // The limits of a person's account would stop the load; none of these changes the path of an order.
-    let mut settings = [
-        "exchange.limits=bench",
-        "exchange.max_open_orders=100000",
-        "trading.limits.duplicate_window_ms=0",
-        "trading.limits.max_orders_per_second=100000",
-        "trading.limits.max_open_orders=100000",
-        "gateway.requests_per_second=1000000",
-        "gateway.request_burst=1000000",
-        "auth.access_token_s=3600",
-    ]
-    .map(str::to_owned)
-    .to_vec();
+    let mut settings = vec![
+        "exchange.limits=bench".to_owned(),
+        format!("exchange.max_open_orders={MAX_OPEN_ORDERS}"),
+        "trading.limits.duplicate_window_ms=0".to_owned(),
+        format!("trading.limits.max_orders_per_second={MAX_ORDERS_PER_SECOND}"),
+        format!("trading.limits.max_open_orders={MAX_OPEN_ORDERS}"),
+        "gateway.requests_per_second=1000000".to_owned(),
+        "gateway.request_burst=1000000".to_owned(),
+        "auth.access_token_s=3600".to_owned(),
+    ];
     settings.push(format!("paper.accounts={accounts}"));
     settings.extend_from_slice(more);
-    Platform::up(binary, &settings)
+    settings
 }
 
 /// A runtime for the client: one thread leaves the rest of a small machine to the platform.
@@ -51,6 +61,7 @@ pub(crate) fn client_runtime() -> std::io::Result<tokio::runtime::Runtime> {
 
 /// Somebody who is logged in and sends orders.
 pub(crate) struct Session {
+    rest: Rest,
     door: Door,
     market: Arc<Market>,
     accounts: Vec<String>,
@@ -69,8 +80,7 @@ impl Session {
         connections: u32,
     ) -> Result<Self, Failure> {
         let gateway = platform.url("gateway-http");
-        let rest = Rest::new(&gateway, connections, TIMEOUT)?;
-        rest.login("admin", &platform.admin_password()?).await?;
+        let rest = log_in(platform, connections).await?;
         let market = Arc::new(Market::live(&rest).await?);
         let door = match is_grpc {
             true => Grpc::connect(&gateway, &rest.token(), GRPC_CONNECTIONS, TIMEOUT)
@@ -78,13 +88,41 @@ impl Session {
                 .into(),
             false => rest.clone().into(),
         };
-        let refreshing = tokio::spawn(refresh(rest, market.clone()));
+        let refreshing = tokio::spawn(refresh(rest.clone(), market.clone()));
         Ok(Self {
+            rest,
             door,
             market,
             accounts: (1..=accounts).map(|number| format!("paper-{number}")).collect(),
             refreshing,
         })
+    }
+
+    /// How many orders of all accounts are open, counted order by order.
+    ///
+    /// # Errors
+    /// When a list is refused.
+    pub(crate) async fn open_orders(&self) -> Result<usize, Failure> {
+        let mut count = 0;
+        for account in &self.accounts {
+            let mut token = String::new();
+            loop {
+                let path = format!("/v1/accounts/{account}/orders?openOnly=true&pageSize={PAGE}&pageToken={token}");
+                let answer = self.rest.get(&path).await;
+                if !answer.is_good() {
+                    return Err(answer.error().into());
+                }
+                count += answer.body["orders"].as_array().map_or(0, Vec::len);
+                answer.body["nextPageToken"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .clone_into(&mut token);
+                if token.is_empty() {
+                    break;
+                }
+            }
+        }
+        Ok(count)
     }
 
     /// A generator at this rate; the prefix of its ids is to be new.
@@ -98,6 +136,16 @@ impl Session {
         };
         Arc::new(Load::new(self.door.clone(), self.market.clone(), plan))
     }
+}
+
+/// The administrator, over REST.
+///
+/// # Errors
+/// When the login is refused, or not answered.
+pub(crate) async fn log_in(platform: &Platform, connections: u32) -> Result<Rest, Failure> {
+    let rest = Rest::new(&platform.url("gateway-http"), connections, TIMEOUT)?;
+    rest.login("admin", &platform.admin_password()?).await?;
+    Ok(rest)
 }
 
 impl Drop for Session {

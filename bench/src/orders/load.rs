@@ -148,39 +148,6 @@ impl Load {
         Ok(())
     }
 
-    /// Lets so many orders rest, as fast as they are answered; none of it is counted. Returns how many were taken.
-    ///
-    /// # Errors
-    /// When a task of it dies.
-    pub async fn let_rest(self: Arc<Self>, count: u32) -> Result<u32, Box<dyn Error + Send + Sync>> {
-        let mut sending = tokio::task::JoinSet::new();
-        let mut taken = 0;
-        for _ in 0..count {
-            let connection = Arc::clone(&self.connections).acquire_owned().await?;
-            let asked = {
-                let (number, id) = self.id();
-                let body = self
-                    .market
-                    .resting(&id, &mut self.chance.lock().expect("no holder panics"));
-                self.submit(Instant::now(), number, id, body, true)
-            };
-            let load = self.clone();
-            sending.spawn(async move {
-                let answer = load.door.send(&asked).await;
-                drop(connection);
-                load.done.fetch_add(1, Ordering::Relaxed);
-                answer.is_good()
-            });
-            while let Some(sent) = sending.try_join_next() {
-                taken += u32::from(sent?);
-            }
-        }
-        while let Some(sent) = sending.join_next().await {
-            taken += u32::from(sent?);
-        }
-        Ok(taken)
-    }
-
     /// Cancels what this generator has let rest. Returns how many orders that were, and how many answers were no.
     ///
     /// # Errors
