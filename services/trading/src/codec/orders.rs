@@ -157,7 +157,7 @@ fn lasting(venue: TimeInForce, expiry: Option<Expiry>) -> pb::TimeInForce {
 pub(super) fn accepted_from_pb(accepted: pb::OrderAccepted) -> Result<Accepted> {
     let order = accepted.order.ok_or_else(|| damaged("order", "empty"))?;
     let (order_type, trigger) = type_from_pb(&order)?;
-    let (time_in_force, expiry) = lasting_from_pb(&order)?;
+    let (time_in_force, expiry) = lasting_from_pb(&order, order_type)?;
     let membership = match order.group_id.as_str() {
         "" => None,
         group => Some(Membership {
@@ -225,11 +225,16 @@ fn type_from_pb(order: &pb::Order) -> Result<(OrderType, Option<Trigger>)> {
     })
 }
 
-fn lasting_from_pb(order: &pb::Order) -> Result<(TimeInForce, Option<Expiry>)> {
+fn lasting_from_pb(order: &pb::Order, order_type: OrderType) -> Result<(TimeInForce, Option<Expiry>)> {
     let until = || read_time(order.expire_time);
+    // What waits for its time here: a market order does not rest at the venue.
+    let at_venue = match order_type {
+        OrderType::Market => TimeInForce::Ioc,
+        OrderType::Limit | OrderType::LimitMaker => TimeInForce::Gtc,
+    };
     Ok(match pb::TimeInForce::try_from(order.time_in_force) {
-        Ok(pb::TimeInForce::Day) => (TimeInForce::Gtc, Some(Expiry::Day(until()?))),
-        Ok(pb::TimeInForce::Gtd) => (TimeInForce::Gtc, Some(Expiry::At(until()?))),
+        Ok(pb::TimeInForce::Day) => (at_venue, Some(Expiry::Day(until()?))),
+        Ok(pb::TimeInForce::Gtd) => (at_venue, Some(Expiry::At(until()?))),
         _ => {
             let plain =
                 time_in_force_of(order.time_in_force).ok_or_else(|| damaged("time_in_force", order.time_in_force))?;

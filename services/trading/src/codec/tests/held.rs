@@ -44,6 +44,14 @@ fn held_orders() -> Vec<Accepted> {
             group: OrderId::parse(group).unwrap(),
         })
     };
+    // It waits until then, and never rests at the venue.
+    let lasting = |expiry| {
+        let waits = Conditions {
+            expiry: Some(expiry),
+            ..on(Trigger::Stop(price("120")))
+        };
+        accepted(OrderType::Market, None, waits)
+    };
     vec![
         accepted(OrderType::Market, None, on(Trigger::Stop(price("120")))),
         accepted(OrderType::Limit, Some("121"), on(Trigger::Stop(price("120")))),
@@ -88,6 +96,8 @@ fn held_orders() -> Vec<Accepted> {
                 },
             )
         },
+        lasting(Expiry::At(Timestamp::from_micros(5))),
+        lasting(Expiry::Day(Timestamp::from_micros(86_400_000_000))),
     ]
 }
 
