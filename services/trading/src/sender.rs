@@ -110,7 +110,7 @@ fn placement(entry: &Entry, signed: Timestamp) -> Option<Placement> {
         // A market order always has a collar: without one the gate refuses it.
         price: entry.price_bound()?,
         quantity: entry.order.quantity(),
-        display_quantity: terms.conditions.display_quantity,
+        display_quantity: entry.shown(),
         signed,
     })
 }

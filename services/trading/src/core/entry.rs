@@ -104,6 +104,12 @@ impl Entry {
         self.order.terms().price.or(self.collar)
     }
 
+    /// How much of it the book shows as it goes; none is all. One that was cut to no more than its part hides nothing.
+    pub fn shown(&self) -> Option<Quantity> {
+        let shown = self.order.terms().conditions.display_quantity;
+        shown.filter(|shown| *shown < self.order.quantity())
+    }
+
     /// Whether other orders may hang on what becomes of it: it is of a group, or takes a place, or its place is taken.
     pub fn is_linked(&self) -> bool {
         let conditions = &self.order.terms().conditions;

@@ -16,7 +16,7 @@ use super::release::Outlook;
 use super::state::State;
 use super::submit::{Draft, refused};
 use super::trigger::cancel_for;
-use domain::{GroupKind, Membership, Money, OrderStatus, Quantity};
+use domain::{GroupKind, Membership, Money, OrderStatus, Quantity, Side};
 use std::borrow::Cow;
 
 impl Decider {
@@ -64,7 +64,8 @@ impl Decider {
         let mut shared = Money::ZERO;
         for (sequence, submit) in (first..).zip(&group.orders) {
             let is_child = group.kind != GroupKind::Oco && sequence != first;
-            let (submit, reason) = match is_child {
+            // A child sells what its entry has brought in, which is cut when it goes; a buy reduces nothing at any time.
+            let (submit, reason) = match is_child && submit.side == Side::Sell {
                 true => (Cow::Borrowed(submit), ""),
                 false => self.kept_within(submit, account, Money::ZERO, market)?,
             };

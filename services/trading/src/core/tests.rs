@@ -6,8 +6,10 @@ mod gate;
 mod groups;
 mod life;
 mod property;
+mod reduce_only;
 mod replaces;
 mod reports;
+mod times;
 mod triggers;
 
 use super::*;

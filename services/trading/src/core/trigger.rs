@@ -3,7 +3,7 @@
 //! A tick looks at the marks and the clocks that it is handed, and its decisions are journalled: a replay never looks at
 //! either. A stale mark, a halted instrument, a halt of ours or an account that is not in step with its venue decides
 //! nothing: the order stays held, and the next tick looks again. Orders end by the venue's time, which a jump of our wall
-//! clock does not move.
+//! clock does not move; after a start none does before that time is known.
 
 use super::command::Now;
 use super::decide::{Answer, Decider, Decision, cancel_intent};
@@ -20,9 +20,12 @@ pub(crate) const EXPIRE_TIME: &str = "EXPIRE_TIME";
 impl Decider {
     /// Decides what has become due.
     pub(super) fn tick(&self, now: Now, market: &Market) -> Decision {
+        // Until an account has been in step, the venue's clock has not been heard, and ours stands in for it.
+        let is_time_known = !self.ready.is_empty();
         let expired = self
             .state
             .expired_orders(now.venue)
+            .filter(|_| is_time_known)
             .flat_map(|entry| expire(entry, now));
         let mut events: Vec<Event> = expired.collect();
         for held in self.state.held_orders() {

@@ -2,7 +2,7 @@
 
 use super::control::{external, listed, open};
 use super::*;
-use VenueStatus::{Cancelled, Live};
+use VenueStatus::{Cancelled, Filled, Live};
 
 /// Two orders that are over, of which one is kept: the first is forgotten, after it has traded as the venue said.
 fn forgetful(last: &VenueState) -> (Desk, u64, u64) {
@@ -28,7 +28,7 @@ fn of_a_forgotten_order_what_is_new_is_told_once_and_what_is_late_never() {
     let trades: &[(u64, &str, &str)] = &[(1, "100", "0.5"), (2, "99", "0.5")];
     let untraded = state_of(Cancelled, "0", &[]);
     let half = state_of(Cancelled, "0.5", &trades[..1]);
-    let whole = state_of(VenueStatus::Filled, "1", trades);
+    let whole = state_of(Filled, "1", trades);
     for (last, news, tells) in [
         (&untraded, News::State(state_of(Live, "0", &[])), true),
         (&untraded, News::State(state_of(Live, "0.5", &trades[..1])), true),
@@ -45,11 +45,7 @@ fn of_a_forgotten_order_what_is_new_is_told_once_and_what_is_late_never() {
         (&half, News::State(half.clone()), false),
         (&whole, News::State(state_of(Live, "0", &[])), false),
         (&whole, News::State(state_of(Live, "0.5", &trades[..1])), false),
-        (
-            &whole,
-            News::State(state_of(VenueStatus::Filled, "1", &trades[1..])),
-            false,
-        ),
+        (&whole, News::State(state_of(Filled, "1", &trades[1..])), false),
         (&whole, News::Found(whole.clone()), false),
     ] {
         let (mut desk, forgotten, _) = forgetful(last);
@@ -115,4 +111,56 @@ fn a_forgotten_order_that_is_open_is_kept_like_one_of_somebody_else() {
     assert_eq!(reason(&other), "ORDER_FORGOTTEN", "another order under the same number");
     assert!(external(&mut desk, None, &[]).is_empty());
     assert_eq!(desk.replayed(), desk.decider.state);
+}
+
+#[test]
+fn what_a_live_order_hangs_on_is_not_forgotten() {
+    let kept = Kept {
+        closed_orders: 1,
+        refusals: 1,
+    };
+    let generous = Limits {
+        max_orders_per_second: 99,
+        max_open_orders: 9,
+        ..limits()
+    };
+    let mut desk = Desk::with(generous, kept);
+    let (entry, profit, loss) = desk.bracket(false);
+    desk.news(entry, News::State(state_of(Cancelled, "1", &[(1, "100", "1")])));
+    for at in ["91", "92", "93"] {
+        let other = desk.accepted(Side::Buy, "1", at);
+        desk.news(other, News::Rejected("WHY".into()));
+        assert!(desk.decider.state.order(other).is_none());
+    }
+    assert_eq!(
+        desk.entry(entry).order.filled(),
+        quantity("1"),
+        "its exits trade what it has filled"
+    );
+    desk.mark("110");
+    assert_eq!(
+        (desk.status(profit), desk.entry(profit).order.quantity()),
+        (OrderStatus::PendingNew, quantity("1"))
+    );
+    desk.news(profit, News::State(state_of(Filled, "1", &[(2, "110", "1")])));
+    assert!(desk.decider.state.order(entry).is_none() && desk.decider.state.order(loss).is_none());
+    desk.replays();
+}
+
+#[test]
+fn what_is_over_is_forgotten_with_its_group() {
+    let kept = Kept {
+        closed_orders: 1,
+        refusals: 1,
+    };
+    let mut desk = Desk::with(limits(), kept);
+    let (limit, stop) = desk.oco("10");
+    desk.news(limit, News::State(state_of(Filled, "10", &[(1, "110", "10")])));
+    assert!(desk.decider.state.order(limit).is_none());
+    assert_eq!(desk.why(stop), (OrderStatus::Cancelled, "OCO_FILLED"));
+    assert_eq!(desk.decider.state.group(limit).count(), 1);
+    let other = desk.accepted(Side::Buy, "1", "99");
+    desk.news(other, News::Rejected("WHY".into()));
+    assert_eq!(desk.decider.state.group(limit).count(), 0);
+    desk.replays();
 }

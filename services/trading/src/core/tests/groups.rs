@@ -4,7 +4,7 @@ use super::*;
 use VenueStatus::{Cancelled, Expired, Filled, Live, Rejected};
 use domain::{GroupKind, Trail, Trigger};
 
-fn stop(at: &str) -> Wishes {
+pub(super) fn stop(at: &str) -> Wishes {
     Wishes {
         trigger: Some(Trigger::Stop(price(at))),
         ..Wishes::default()
@@ -20,14 +20,14 @@ fn take(at: &str) -> Wishes {
 
 impl Desk {
     /// A member of a group: its side, quantity, limit and wishes.
-    fn member(&mut self, side: Side, size: &str, at: &str, wishes: Wishes) -> Submit {
+    pub(super) fn member(&mut self, side: Side, size: &str, at: &str, wishes: Wishes) -> Submit {
         Submit {
             wishes,
             ..self.order(side, size, at)
         }
     }
 
-    fn group(&mut self, kind: GroupKind, orders: Vec<Submit>) -> Vec<u64> {
+    pub(super) fn group(&mut self, kind: GroupKind, orders: Vec<Submit>) -> Vec<u64> {
         match self.tell(Command::Group(GroupSubmit { kind, orders })) {
             Answer::Orders(orders) => orders,
             other => panic!("{other:?}"),
@@ -35,7 +35,7 @@ impl Desk {
     }
 
     /// A sell of `size` at 110 that rests, or a stop at 90.
-    fn oco(&mut self, size: &str) -> (u64, u64) {
+    pub(super) fn oco(&mut self, size: &str) -> (u64, u64) {
         let legs = vec![
             self.member(Side::Sell, size, "110", Wishes::default()),
             self.member(Side::Sell, size, "", stop("90")),
@@ -45,7 +45,7 @@ impl Desk {
     }
 
     /// A buy of 4 at 100 with exits at 110 and 90; the profit rests or waits.
-    fn bracket(&mut self, profit_rests: bool) -> (u64, u64, u64) {
+    pub(super) fn bracket(&mut self, profit_rests: bool) -> (u64, u64, u64) {
         let profit = match profit_rests {
             true => self.member(Side::Sell, "4", "110", Wishes::default()),
             false => self.member(Side::Sell, "4", "", take("110")),
@@ -59,17 +59,17 @@ impl Desk {
         (orders[0], orders[1], orders[2])
     }
 
-    fn live(&mut self, order: u64) {
+    pub(super) fn live(&mut self, order: u64) {
         self.news(order, News::State(state_of(Live, "0", &[])));
     }
 
-    fn why(&self, order: u64) -> (OrderStatus, &str) {
+    pub(super) fn why(&self, order: u64) -> (OrderStatus, &str) {
         let entry = self.entry(order);
         (entry.order.status(), entry.reason.as_str())
     }
 
     /// Everything that was journalled leads to this state again.
-    fn replays(&self) {
+    pub(super) fn replays(&self) {
         assert_eq!(self.replayed(), self.decider.state);
     }
 }
@@ -456,77 +456,4 @@ fn a_group_is_one_request() {
         reason(&desk.tell(Command::Group(GroupSubmit { kind, orders }))),
         "OPEN_ORDER_LIMIT"
     );
-}
-
-#[test]
-fn reduce_only_legs_are_cut_alike() {
-    let mut desk = Desk::new();
-    let reduce = |wishes: Wishes| Wishes {
-        reduce_only: true,
-        ..wishes
-    };
-    let legs = vec![
-        desk.member(Side::Sell, "12", "110", reduce(Wishes::default())),
-        desk.member(Side::Sell, "12", "", reduce(stop("90"))),
-    ];
-    let orders = desk.group(GroupKind::Oco, legs);
-    for order in orders {
-        let entry = desk.entry(order);
-        assert_eq!(
-            (entry.order.quantity(), entry.reason()),
-            (quantity("10"), "REDUCE_ONLY_SHRUNK")
-        );
-    }
-}
-
-#[test]
-fn what_a_live_order_hangs_on_is_not_forgotten() {
-    let kept = Kept {
-        closed_orders: 1,
-        refusals: 1,
-    };
-    let generous = Limits {
-        max_orders_per_second: 99,
-        max_open_orders: 9,
-        ..limits()
-    };
-    let mut desk = Desk::with(generous, kept);
-    let (entry, profit, loss) = desk.bracket(false);
-    desk.news(entry, News::State(state_of(Cancelled, "1", &[(1, "100", "1")])));
-    for at in ["91", "92", "93"] {
-        let other = desk.accepted(Side::Buy, "1", at);
-        desk.news(other, News::Rejected("WHY".into()));
-        assert!(desk.decider.state.order(other).is_none());
-    }
-    assert_eq!(
-        desk.entry(entry).order.filled(),
-        quantity("1"),
-        "its exits trade what it has filled"
-    );
-    desk.mark("110");
-    assert_eq!(
-        (desk.status(profit), desk.entry(profit).order.quantity()),
-        (OrderStatus::PendingNew, quantity("1"))
-    );
-    desk.news(profit, News::State(state_of(Filled, "1", &[(2, "110", "1")])));
-    assert!(desk.decider.state.order(entry).is_none() && desk.decider.state.order(loss).is_none());
-    desk.replays();
-}
-
-#[test]
-fn what_is_over_is_forgotten_with_its_group() {
-    let kept = Kept {
-        closed_orders: 1,
-        refusals: 1,
-    };
-    let mut desk = Desk::with(limits(), kept);
-    let (limit, stop) = desk.oco("10");
-    desk.news(limit, News::State(state_of(Filled, "10", &[(1, "110", "10")])));
-    assert!(desk.decider.state.order(limit).is_none());
-    assert_eq!(desk.why(stop), (OrderStatus::Cancelled, "OCO_FILLED"));
-    assert_eq!(desk.decider.state.group(limit).count(), 1);
-    let other = desk.accepted(Side::Buy, "1", "99");
-    desk.news(other, News::Rejected("WHY".into()));
-    assert_eq!(desk.decider.state.group(limit).count(), 0);
-    desk.replays();
 }

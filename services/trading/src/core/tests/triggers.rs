@@ -1,7 +1,7 @@
-//! Orders that wait for a price or a time.
+//! Orders that wait for a price.
 
 use super::*;
-use VenueStatus::{Cancelled, Filled, Live};
+use VenueStatus::Filled;
 use domain::{OrderId, Trail, Trigger};
 
 impl Desk {
@@ -68,11 +68,11 @@ impl Desk {
     }
 }
 
-fn stop(at: &str) -> Trigger {
+pub(super) fn stop(at: &str) -> Trigger {
     Trigger::Stop(price(at))
 }
 
-fn until(micros: i64) -> Wishes {
+pub(super) fn until(micros: i64) -> Wishes {
     Wishes {
         lasts: Lasts::Until(Timestamp::from_micros(micros)),
         ..Wishes::default()
@@ -399,176 +399,6 @@ fn a_held_order_is_cancelled_at_once() {
     assert_eq!(desk.tell(Command::CancelAll(all)), Answer::Orders(vec![order]));
     assert_eq!(desk.status(order), OrderStatus::Cancelled);
     assert_eq!(desk.decider.state.held_orders().count(), 0);
-}
-
-#[test]
-fn orders_end_at_their_time() {
-    // Held, it ends at once; at the venue, through a cancel.
-    let mut desk = Desk::new();
-    let wishes = Wishes {
-        trigger: Some(stop("95")),
-        ..until(START + 10_000)
-    };
-    let Answer::Accepted(held) = desk.wish(Side::Sell, "1", "", wishes) else {
-        panic!()
-    };
-    let Answer::Accepted(open) = desk.wish(Side::Sell, "2", "101", until(START + 20_000)) else {
-        panic!()
-    };
-    desk.news(open, News::State(state_of(Live, "0", &[])));
-    desk.pass(9_999);
-    assert_eq!(
-        (desk.status(held), desk.status(open)),
-        (OrderStatus::PendingTrigger, OrderStatus::Open)
-    );
-    // Met and over at once: over.
-    desk.now += 1;
-    desk.mark("95");
-    assert_eq!((desk.status(held), desk.placements(held)), (OrderStatus::Expired, 0));
-    desk.pass(10_000);
-    assert_eq!(desk.status(open), OrderStatus::PendingCancel);
-    let cancels = desk.entry(open).cancels;
-    desk.pass(1_000);
-    assert_eq!(desk.entry(open).cancels, cancels, "a cancel is asked for once");
-    desk.news(open, News::State(state_of(Cancelled, "1", &[(1, "101", "1")])));
-    let entry = desk.entry(open);
-    assert_eq!(
-        (entry.order.status(), entry.reason.as_str()),
-        (OrderStatus::Expired, "EXPIRE_TIME")
-    );
-    assert_eq!(desk.reserved("BTC"), "0");
-    assert_eq!(desk.replayed(), desk.decider.state);
-
-    // A day ends at midnight, UTC.
-    let mut desk = Desk::new();
-    let day = Wishes {
-        lasts: Lasts::Day,
-        ..Wishes::default()
-    };
-    let Answer::Accepted(order) = desk.wish(Side::Sell, "1", "101", day) else {
-        panic!()
-    };
-    let end = desk
-        .entry(order)
-        .order
-        .terms()
-        .conditions
-        .expiry
-        .unwrap()
-        .time()
-        .as_micros();
-    assert_eq!(end % 86_400_000_000, 0);
-    desk.pass(end - START - 1);
-    assert_eq!(desk.status(order), OrderStatus::PendingNew);
-    desk.pass(1);
-    assert_eq!(desk.status(order), OrderStatus::PendingCancel);
-}
-
-#[test]
-fn orders_end_by_the_venues_time_whatever_our_clock_shows() {
-    const HOUR: i64 = 3_600_000_000;
-    const DAY: i64 = 24 * HOUR;
-    // Our clock is set, and the venue's goes on.
-    let jump = |desk: &mut Desk, by: i64| {
-        desk.now += by;
-        desk.venue_ahead -= by;
-    };
-    for by in [HOUR, -HOUR] {
-        let mut desk = Desk::new();
-        let Answer::Accepted(order) = desk.wish(Side::Sell, "1", "101", until(START + 1_000_000)) else {
-            panic!()
-        };
-        desk.news(order, News::State(state_of(Live, "0", &[])));
-        jump(&mut desk, by);
-        desk.pass(999_000);
-        assert_eq!(desk.status(order), OrderStatus::Open, "{by}");
-        desk.pass(1_000);
-        assert_eq!(desk.status(order), OrderStatus::PendingCancel, "{by}");
-        // What is new is judged by the venue's time, too.
-        let past = desk.wish(Side::Sell, "1", "102", until(START + 1_000_000));
-        assert_eq!(reason(&past), "EXPIRE_TIME_PAST", "{by}");
-        assert!(matches!(
-            desk.wish(Side::Sell, "1", "103", until(START + 1_001_000)),
-            Answer::Accepted(_)
-        ));
-        assert_eq!(desk.replayed(), desk.decider.state);
-    }
-    // The day is the venue's.
-    let mut desk = Desk::new();
-    jump(&mut desk, -DAY);
-    let day = Wishes {
-        lasts: Lasts::Day,
-        ..Wishes::default()
-    };
-    desk.pass(0);
-    let Answer::Accepted(order) = desk.wish(Side::Sell, "1", "101", day) else {
-        panic!()
-    };
-    let end = desk.entry(order).order.terms().conditions.expiry.unwrap().time();
-    assert_eq!(end, Timestamp::from_micros(START / DAY * DAY + DAY));
-}
-
-#[test]
-fn reduce_only_keeps_within_what_is_held() {
-    let reduce = Wishes {
-        reduce_only: true,
-        ..Wishes::default()
-    };
-    // 10 BTC are held.
-    let mut desk = Desk::new();
-    assert_eq!(
-        reason(&desk.wish(Side::Buy, "1", "100", reduce.clone())),
-        "REDUCE_ONLY_NOTHING_TO_REDUCE"
-    );
-    desk.accepted(Side::Sell, "7.5", "120");
-    let Answer::Accepted(order) = desk.wish(Side::Sell, "4", "110", reduce.clone()) else {
-        panic!()
-    };
-    desk.news(order, News::State(state_of(Live, "0", &[])));
-    let entry = desk.entry(order);
-    assert_eq!(
-        (entry.order.quantity(), entry.order.status(), entry.reason()),
-        (quantity("2.5"), OrderStatus::Open, "REDUCE_ONLY_SHRUNK"),
-        "it is said as long as there is nothing else to say"
-    );
-    assert_eq!(
-        reason(&desk.wish(Side::Sell, "1", "110", reduce.clone())),
-        "REDUCE_ONLY_NOTHING_TO_REDUCE"
-    );
-
-    // Held: what is there when it goes is what counts, less the coins that a fee took.
-    let wishes = Wishes {
-        trigger: Some(stop("95")),
-        ..reduce
-    };
-    let mut desk = Desk::new();
-    let Answer::Accepted(order) = desk.wish(Side::Sell, "10", "", wishes.clone()) else {
-        panic!()
-    };
-    let mut fee = state_of(Filled, "1", &[(9, "100", "1")]);
-    fee.trades[0].fee = money("1.0005");
-    fee.trades[0].fee_asset = Asset::parse("BTC").unwrap();
-    let buy = desk.accepted(Side::Buy, "1", "100");
-    desk.news(buy, News::State(fee));
-    assert_eq!(desk.balance("BTC"), "9.9995");
-    desk.mark("95");
-    assert_eq!(
-        (desk.status(order), desk.entry(order).order.quantity()),
-        (OrderStatus::PendingNew, quantity("9.999"))
-    );
-
-    let mut desk = Desk::new();
-    let Answer::Accepted(order) = desk.wish(Side::Sell, "10", "", wishes) else {
-        panic!()
-    };
-    let mut fee = state_of(Filled, "1", &[(9, "100", "1")]);
-    fee.trades[0].fee = money("11");
-    fee.trades[0].fee_asset = Asset::parse("BTC").unwrap();
-    let buy = desk.accepted(Side::Buy, "1", "100");
-    desk.news(buy, News::State(fee));
-    desk.mark("95");
-    assert_eq!(desk.entry(order).reason, "REDUCE_ONLY_NOTHING_TO_REDUCE");
-    assert_eq!(desk.replayed(), desk.decider.state);
 }
 
 #[test]
