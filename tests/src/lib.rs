@@ -3,4 +3,5 @@
 pub mod client;
 pub mod fire;
 pub mod layering;
+pub mod market;
 pub mod process;

@@ -1,5 +1,6 @@
 //! The real binary in a process of its own, on ports that it picks itself, in a folder that goes away with it.
 
+use crate::market::LATE_QUOTES;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -49,6 +50,7 @@ impl Platform {
         command.args(["up", "--json", "--any-port", "--set"]);
         command
             .arg(format!("mesh.data_dir={}", folder.display()))
+            .args(LATE_QUOTES)
             .args(arguments);
         let mut child = command
             .stdout(Stdio::piped())

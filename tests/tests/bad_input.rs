@@ -276,12 +276,10 @@ async fn bad_input_is_refused_and_changes_nothing() {
     let nobody = Rest::new(&platform.gateway());
     let token = login(&nobody, "admin", &platform.admin_password()).await;
     let admin = nobody.with_token(&token);
-    let quotes = admin
-        .get_until("/v1/quotes?symbols=BTCUSDT", |body| {
-            body["quotes"][0]["state"] == "BOOK_STATE_LIVE"
-        })
-        .await;
-    let bid: f64 = quotes["quotes"][0]["bid"]["price"].as_str().unwrap().parse().unwrap();
+    let bid: f64 = mesh_tests::market::known(&admin, "paper-1", "BTCUSDT")
+        .await
+        .try_into()
+        .unwrap();
     let price = format!("{:.2}", bid * 0.98);
     let good = order("good").replace("PRICE", &price);
 

@@ -11,6 +11,7 @@ use mesh::pb::trading as pb;
 use mesh::pb::trading::trading_service_client::TradingServiceClient;
 use mesh_tests::client::Rest;
 use mesh_tests::process::{Platform, folder, tool};
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -119,13 +120,8 @@ async fn a_client_that_is_lost_loses_its_orders_whichever_way_it_came() {
     let login = nobody.post("/v1/auth/login", &login).await.body;
     let token = login["tokens"]["accessToken"].as_str().unwrap().to_owned();
     let admin = nobody.with_token(&token);
-    let quotes = admin
-        .get_until("/v1/quotes?symbols=BTCUSDT", |body| {
-            body["quotes"][0]["state"] == "BOOK_STATE_LIVE"
-        })
-        .await;
-    let bid: f64 = quotes["quotes"][0]["bid"]["price"].as_str().unwrap().parse().unwrap();
-    let price = format!("{:.2}", bid * 0.97);
+    let bid = mesh_tests::market::known(&admin, "paper-1", "BTCUSDT").await;
+    let price = (bid * Decimal::new(97, 2)).round_dp(2).to_string();
     let desk = Desk {
         platform,
         admin,

@@ -7,6 +7,7 @@
 )]
 
 use mesh_tests::client::Rest;
+use mesh_tests::market;
 use mesh_tests::process::{Platform, folder, run, signal, tool};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read};
@@ -31,20 +32,11 @@ async fn an_order_is_filled_and_survives_a_restart() {
         .await;
     assert!(quotes["quotes"][0]["ask"]["price"].is_string());
 
-    // Trading hears of a price a moment after data has it. A refusal is kept under its key, so each attempt has its own.
-    let mut order = json!({
-        "symbol": "BTCUSDT", "side": "SIDE_BUY", "type": "ORDER_TYPE_MARKET", "quantity": "0.01",
+    market::known(&admin, "paper-1", "BTCUSDT").await;
+    let order = json!({
+        "clientOrderId": "first", "symbol": "BTCUSDT", "side": "SIDE_BUY", "type": "ORDER_TYPE_MARKET", "quantity": "0.01",
     });
-    let mut attempt = 0;
-    let accepted = loop {
-        attempt += 1;
-        order["clientOrderId"] = json!(format!("first-{attempt}"));
-        let answer = admin.post("/v1/accounts/paper-1/orders", &order).await;
-        if attempt == 200 || answer.body["error"]["details"][0]["reason"] != "MARKET_STALE" {
-            break answer;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    };
+    let accepted = admin.post("/v1/accounts/paper-1/orders", &order).await;
     assert_eq!(accepted.status, 200, "{}", accepted.body);
     let path = format!(
         "/v1/accounts/paper-1/orders/{}",
@@ -96,11 +88,7 @@ async fn killed_without_warning_nothing_acknowledged_is_lost() {
     let admin = Rest::new(&platform.gateway())
         .login("admin", &platform.admin_password())
         .await;
-    admin
-        .get_until("/v1/quotes?symbols=BTCUSDT", |body| {
-            body["quotes"][0]["state"] == "BOOK_STATE_LIVE"
-        })
-        .await;
+    market::known(&admin, "paper-1", "BTCUSDT").await;
     let mut ids = Vec::new();
     for number in 0..20 {
         let order = json!({
@@ -193,11 +181,7 @@ async fn the_command_line_does_what_the_readme_says() {
         assert_eq!(code, Some(0), "{arguments:?}: {err}");
         serde_json::from_str(&out).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {out}"))
     };
-    admin
-        .get_until("/v1/quotes?symbols=ETHUSDT", |body| {
-            body["quotes"][0]["state"] == "BOOK_STATE_LIVE"
-        })
-        .await;
+    market::known(&admin, "paper-1", "ETHUSDT").await;
     assert_eq!(json(&["quote", "ETHUSDT", "--json"])["quotes"][0]["symbol"], "ETHUSDT");
     let bought = json(&["order", "buy", "ETHUSDT", "0.5", "--json"]);
     let id = bought["orderId"].as_str().unwrap();

@@ -8,6 +8,7 @@
 )]
 
 use mesh_tests::client::Rest;
+use mesh_tests::market;
 use mesh_tests::process::{Platform, folder, run, tool};
 use std::path::Path;
 use std::process::Command;
@@ -44,6 +45,9 @@ async fn the_first_five_minutes_work_as_written() {
                 .is_some_and(|quotes| quotes.len() == 12 && quotes.iter().all(|one| one["state"] == "BOOK_STATE_LIVE"))
         })
         .await;
+    for symbol in ["BTCUSDT", "ETHUSDT"] {
+        market::known(&admin, "paper-1", symbol).await;
+    }
     admin
         .get_until("/v1/services", |body| {
             body["services"]
