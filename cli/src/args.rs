@@ -7,8 +7,8 @@ use std::time::Duration;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  refused, or failed on the server's side
-  2  usage, configuration or start-up: the message names the fix
+  1  refused, or failed on the server's side; a service failed, or its journal is damaged or cannot be written
+  2  usage or configuration, or a port or folder that is not to be had: the message names the fix
   3  not logged in, or not permitted
   4  the mesh cannot be reached, or did not answer in time";
 

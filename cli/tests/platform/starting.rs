@@ -86,6 +86,34 @@ async fn what_cannot_be_started_names_what_is_in_the_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_fails_is_a_failure_and_one_in_use_a_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    trademesh::paper::provide(&folder.path().join("accounts"), 1, &Chance::seeded(1)).unwrap();
+    let shard = folder.path().join("trading").join("shard-0");
+    std::fs::create_dir_all(&shard).unwrap();
+    let start = async || {
+        let serve = Command::Serve {
+            services: vec!["trading".to_owned()],
+            options: options("serve", folder.path(), &["trading.shards=1"]),
+        };
+        let starting = tokio::time::timeout(crate::support::PATIENCE, trademesh::run_async(serve));
+        told(&starting.await.expect("an end in time").unwrap_err())
+    };
+    // The message names the fix: stop the other process, or another folder.
+    let lock = std::fs::File::create(shard.join("lock")).unwrap();
+    lock.lock().unwrap();
+    assert_eq!(start().await, (2, "JOURNAL_LOCKED".to_owned()));
+    drop(lock);
+    // No option mends what the disk has lost, or does not give.
+    let meta = shard.join("meta");
+    std::fs::write(&meta, "no journal began like this").unwrap();
+    assert_eq!(start().await, (1, "JOURNAL_DAMAGED".to_owned()));
+    std::fs::remove_file(&meta).unwrap();
+    std::fs::create_dir(&meta).unwrap();
+    assert_eq!(start().await, (1, "JOURNAL_IO".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_ready_yet_ends_when_it_is_asked_to() {
     let folder = tempfile::tempdir().unwrap();
     // Without trading the portfolio never is ready.
