@@ -5,7 +5,7 @@ use mesh::pb::trading::OrderStatus;
 
 /// A price below the market at which an order rests.
 async fn resting_price(person: &Person) -> String {
-    let bid: f64 = person.live("BTCUSDT").await.bid.unwrap().price.parse().unwrap();
+    let bid: f64 = person.known("BTCUSDT").await.bid.unwrap().price.parse().unwrap();
     format!("{:.0}", bid * 0.97)
 }
 
@@ -44,7 +44,7 @@ async fn an_order_is_submitted_shown_and_cancelled() {
 #[tokio::test]
 async fn an_order_trades_once_under_its_id_and_shows_in_the_position() {
     let admin = Person::admin().await;
-    admin.live("BTCUSDT").await;
+    admin.known("BTCUSDT").await;
     let buy = [
         "order",
         "buy",
@@ -100,7 +100,7 @@ async fn an_order_trades_once_under_its_id_and_shows_in_the_position() {
 #[tokio::test]
 async fn what_the_platform_refuses_has_a_code() {
     let admin = Person::admin().await;
-    admin.live("BTCUSDT").await;
+    admin.known("BTCUSDT").await;
     let table: [(&[&str], u8); 4] = [
         (&["order", "buy", "NOPEUSDT", "1"], 1),
         (&["order", "buy", "BTCUSDT", "much"], 2),
@@ -132,7 +132,7 @@ async fn halts_are_set_listed_and_lifted() {
 #[tokio::test]
 async fn quotes_are_shown_and_followed() {
     let admin = Person::admin().await;
-    admin.live("BTCUSDT").await;
+    admin.known("BTCUSDT").await;
     admin.both(&["quote"]).await.unwrap();
     admin.both(&["quote", "BTCUSDT"]).await.unwrap();
     admin
@@ -182,7 +182,7 @@ async fn every_service_is_shown_with_its_health() {
 #[tokio::test]
 async fn a_load_is_measured_on_paper_and_leaves_nothing_behind() {
     let admin = Person::admin().await;
-    admin.live("BTCUSDT").await;
+    admin.known("BTCUSDT").await;
     let load = [
         "bench",
         "orders",

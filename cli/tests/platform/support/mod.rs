@@ -5,10 +5,11 @@ use mesh::error::{Error, Result};
 use mesh::pb::data::market_data_service_client::MarketDataServiceClient;
 use mesh::pb::data::{BookState, Quote, StreamQuotesRequest};
 use mesh::pb::trading::trading_service_client::TradingServiceClient;
-use mesh::pb::trading::{ListOrdersRequest, Order};
+use mesh::pb::trading::{ListOrdersRequest, Order, OrderType, Side, SubmitOrderRequest};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tonic::Request;
 use tonic::transport::{Channel, Endpoint};
@@ -19,7 +20,7 @@ use trademesh::up::Process;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Small, and quick in a build that is not optimised.
-const SMALL: [&str; 7] = [
+const SMALL: [&str; 9] = [
     "exchange.symbols=4",
     "exchange.scale=0.2",
     "paper.accounts=3",
@@ -27,7 +28,13 @@ const SMALL: [&str; 7] = [
     "auth.argon2.passes=1",
     "monitoring.interval_ms=200",
     "telemetry.log=off",
+    // On a machine without a free core quotes may come seconds late, and no test here is about how old they may be.
+    "trading.limits.mark_max_age_ms=60000",
+    "data.quiet_ms=60000",
 ];
+
+/// How often it was asked whether trading knows a price.
+static ASKED: AtomicUsize = AtomicUsize::new(0);
 
 static PLATFORM: OnceLock<Platform> = OnceLock::new();
 
@@ -189,6 +196,38 @@ impl Person {
             }
         };
         tokio::time::timeout(PATIENCE, live).await.expect("a live book in time")
+    }
+
+    /// Waits until trading knows a price of the symbol too, which it hears a moment later. What is asked is its risk gate,
+    /// with an order at twice the price, of which nothing comes: without a price it is refused for that.
+    pub(crate) async fn known(&self, symbol: &str) -> Quote {
+        let quote = self.live(symbol).await;
+        let bid: f64 = quote.bid.as_ref().unwrap().price.parse().unwrap();
+        let mut client = TradingServiceClient::new(self.channel().await);
+        let known = async {
+            loop {
+                let number = ASKED.fetch_add(1, Ordering::Relaxed);
+                let order = SubmitOrderRequest {
+                    account_id: "paper-3".to_owned(),
+                    client_order_id: format!("known-{number}"),
+                    symbol: symbol.to_owned(),
+                    side: Side::Buy as i32,
+                    r#type: OrderType::Limit as i32,
+                    quantity: "1".to_owned(),
+                    price: format!("{:.2}", bid * 2.0),
+                    ..Default::default()
+                };
+                let refused = client.submit_order(self.ask(order)).await.unwrap_err();
+                if !["MARKET_STALE", "ACCOUNT_NOT_READY"].contains(&Error::from(refused).reason()) {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, known)
+            .await
+            .expect("a known price in time");
+        quote
     }
 
     async fn channel(&self) -> Channel {
