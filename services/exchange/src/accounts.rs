@@ -14,6 +14,9 @@ use std::path::PathBuf;
 /// Least time between two looks into the folder for a key that is not known, µs.
 const RESCAN: i64 = 1_000_000;
 
+/// Accounts that one request to the venue opens.
+const OPENED_AT_ONCE: usize = 256;
+
 /// The largest `recvWindow`, in milliseconds.
 const LONGEST_WINDOW: f64 = 60_000.0;
 
@@ -74,13 +77,16 @@ impl Accounts {
         let keys = read.map_err(|error| error.to_string())??;
         let names: Vec<String> = keys.accounts().map(str::to_owned).collect();
         let opening = self.opening;
-        let opened = self.handle.ask(move |venue, _, effects| {
-            let balances = opening.balances(venue);
-            names
-                .iter()
-                .for_each(|name| venue.open_account(name, balances.clone(), effects));
-        });
-        opened.await.map_err(|error| error.message)?;
+        // A few at a time: between them the venue answers others. A crash among them leaves the rest to the next scan.
+        for some in names.chunks(OPENED_AT_ONCE) {
+            let some = some.to_vec();
+            let opened = self.handle.ask(move |venue, _, effects| {
+                let balances = opening.balances(venue);
+                some.iter()
+                    .for_each(|name| venue.open_account(name, balances.clone(), effects));
+            });
+            opened.await.map_err(|error| error.message)?;
+        }
         *self.keys.write() = keys;
         Ok(())
     }

@@ -10,8 +10,8 @@ use std::path::Path;
 
 /// Records read at a time.
 const PAGE: usize = 8_192;
-/// Bytes of one append: a request changes all that it changes or nothing, and one may open ten thousand accounts or cancel as
-/// many orders as an account may have.
+/// Bytes of one append: a request changes all that it changes or nothing, and one may cancel as many orders as an account may
+/// have.
 const MAX_BATCH: u64 = 1 << 30;
 
 /// A journal as the actor uses it.

@@ -67,6 +67,7 @@ async fn an_order_rests_fills_and_ends() {
         .find(|balance| balance["asset"] == "USDT")
         .unwrap();
     let worth = exchange::core::units::parse(&price).unwrap() / 100;
+    assert_eq!(account["uid"], 1, "accounts are numbered as they were opened");
     assert_eq!(atoms(&usdt["locked"]), worth);
     assert_eq!(atoms(&usdt["free"]) + worth, 1_000_000 * exchange::core::units::ONE);
 

@@ -60,6 +60,8 @@ struct Open {
 /// One API account.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Account {
+    /// Its place in the order in which accounts were opened, from 1.
+    pub number: usize,
     /// By asset.
     pub balances: BTreeMap<String, Balance>,
     /// By venue id; closed ones stay up to the ledger's bound. They change by [`Account::change_order`].
@@ -85,9 +87,34 @@ pub struct Account {
 }
 
 impl Account {
+    /// One that has these balances, and nothing else yet.
+    pub(super) fn opened(number: usize, balances: &BTreeMap<String, Atoms>) -> Account {
+        let balance = |(asset, free): (&String, &Atoms)| {
+            let balance = Balance { free: *free, locked: 0 };
+            (asset.clone(), balance)
+        };
+        Account {
+            number,
+            // In one piece: put in one by one, most of the map's room would stay empty.
+            balances: balances.iter().map(balance).collect(),
+            ..Account::default()
+        }
+    }
+
     /// The balance of an asset, zero when never held.
     pub fn balance(&self, asset: &str) -> Balance {
         self.balances.get(asset).copied().unwrap_or_default()
+    }
+
+    /// A copy without orders, lists and histories.
+    pub fn holdings(&self) -> Account {
+        Account {
+            number: self.number,
+            balances: self.balances.clone(),
+            pays_in_fee_asset: self.pays_in_fee_asset,
+            updated: self.updated,
+            ..Account::default()
+        }
     }
 
     /// Open orders, of one symbol or of all, oldest first within a symbol.

@@ -123,10 +123,15 @@ impl Ledger {
     }
 
     fn open_account(&mut self, name: &str, balances: &BTreeMap<String, Atoms>) {
-        let account = self.accounts.entry(name.to_owned()).or_default();
+        let account = Account::opened(self.accounts.len() + 1, balances);
+        self.accounts.insert(name.to_owned(), account);
         for (asset, amount) in balances {
-            account.change(asset).free += amount;
-            *self.paid_in.entry(asset.clone()).or_default() += amount;
+            match self.paid_in.get_mut(asset) {
+                Some(sum) => *sum += amount,
+                None => {
+                    self.paid_in.insert(asset.clone(), *amount);
+                }
+            }
         }
     }
 

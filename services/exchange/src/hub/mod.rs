@@ -73,6 +73,8 @@ pub struct Hub {
     accounts: Mutex<BTreeMap<String, Vec<Listener>>>,
     meter: Arc<Mutex<Meter>>,
     next_reader: AtomicU64,
+    /// How many subscriptions the venue has ended.
+    ended: AtomicU64,
     queue_frames: usize,
 }
 
@@ -88,6 +90,7 @@ impl Hub {
             accounts: Mutex::default(),
             meter,
             next_reader: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
             queue_frames,
         }
     }
@@ -169,10 +172,17 @@ impl Hub {
             Some(account) => accounts.remove(account).unwrap_or_default(),
             None => std::mem::take(&mut *accounts).into_values().flatten().collect(),
         };
+        // Before anybody is told: who then asks is answered without them.
+        self.ended.fetch_add(ended.len() as u64, Ordering::Release);
         for listener in &ended {
             self.end_subscription(listener.subscription, &listener.reader, millis);
         }
         ended.len()
+    }
+
+    /// How many subscriptions [`Hub::end_streams`] has ended: as long as it is the same, all go on.
+    pub fn ended(&self) -> u64 {
+        self.ended.load(Ordering::Acquire)
     }
 
     /// Sends market events to those who listen.

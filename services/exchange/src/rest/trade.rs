@@ -4,7 +4,8 @@ use super::endpoint::{Answer, Api, Endpoint};
 use super::order_entry::{self as entry, key};
 use super::order_lists::{self, Form};
 use super::params::Params;
-use crate::core::order::Refusal;
+use crate::core::account::Account;
+use crate::core::order::{Order, Refusal};
 use crate::error::ApiError;
 use crate::wire::{info, millis, private as wire};
 use serde_json::{Value, json};
@@ -70,13 +71,14 @@ async fn open_orders(api: &Api, account: String, params: &Params) -> Result<Answ
         Some(name) => Some(api.listings[api.symbol_named(name)?].symbol.clone()),
         None => None,
     };
-    let open = api.handle.read(move |venue| -> Value {
-        let Some(state) = venue.ledger().account(&account) else {
-            return Value::Array(Vec::new());
-        };
-        state.open_orders(symbol.as_deref()).map(wire::order).collect()
+    // An account may have many thousands: the venue copies them, and writing them out keeps nobody else waiting.
+    let open = api.handle.read(move |venue| -> Vec<Order> {
+        let state = venue.ledger().account(&account);
+        let open = state.map(|state| state.open_orders(symbol.as_deref()).cloned().collect());
+        open.unwrap_or_default()
     });
-    Ok(Answer::json(&open.await?))
+    let open = open.await?;
+    Ok(Answer::json(&open.iter().map(wire::order).collect()))
 }
 
 /// `startTime` and `endTime`, at most a day apart.
@@ -172,15 +174,11 @@ fn order_count(api: &Api, account: &str) -> Result<Answer, ApiError> {
 async fn balances(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
     let omit_zero = params.text("omitZeroBalances")? == Some("true");
     let fees = api.fees_bps;
-    let found = api.handle.read(move |venue| {
-        let uid = venue.ledger().accounts().position(|(name, _)| *name == account)?;
-        venue
-            .ledger()
-            .account(&account)
-            .map(|state| wire::account(state, uid + 1, fees, omit_zero))
-    });
+    let found = api
+        .handle
+        .read(move |venue| venue.ledger().account(&account).map(Account::holdings));
     let found = found.await?.ok_or(Refusal::NoSuchAccount)?;
-    Ok(Answer::json(&found))
+    Ok(Answer::json(&wire::account(&found, fees, omit_zero)))
 }
 
 async fn amendments(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {

@@ -285,7 +285,7 @@ fn rate(bps: u32) -> String {
 }
 
 /// `GET /api/v3/account`
-pub fn account(account: &Account, uid: usize, fees_bps: (u32, u32), omit_zero: bool) -> Value {
+pub fn account(account: &Account, fees_bps: (u32, u32), omit_zero: bool) -> Value {
     let shown = account
         .balances
         .iter()
@@ -309,7 +309,7 @@ pub fn account(account: &Account, uid: usize, fees_bps: (u32, u32), omit_zero: b
         "accountType": "SPOT",
         "balances": shown.map(balance).collect::<Value>(),
         "permissions": ["SPOT"],
-        "uid": uid,
+        "uid": account.number,
     })
 }
 

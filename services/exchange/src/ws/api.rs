@@ -55,6 +55,7 @@ pub(super) async fn open(
                 shows_limits,
                 logon: None,
                 subscriptions: BTreeMap::new(),
+                ended: api.hub.ended(),
                 next: 0,
             };
             connection::serve(socket, &api, place, reader, frames, session).await;
@@ -81,6 +82,8 @@ struct Requests {
     shows_limits: bool,
     logon: Option<Logon>,
     subscriptions: BTreeMap<u64, Subscription>,
+    /// What [`Hub::ended`](crate::hub::Hub::ended) was when they were looked through.
+    ended: u64,
     next: u64,
 }
 
@@ -286,6 +289,10 @@ impl Requests {
     /// Forgets the subscriptions that the venue has ended.
     fn forget_ended(&mut self) {
         let (api, reader) = (&self.api, &self.reader);
+        let ended = api.hub.ended();
+        if std::mem::replace(&mut self.ended, ended) == ended {
+            return;
+        }
         self.subscriptions
             .retain(|id, subscription| api.hub.listens(&subscription.account, *id, reader));
     }
