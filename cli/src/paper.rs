@@ -10,6 +10,9 @@ use std::path::Path;
 /// The most paper accounts.
 pub const MAX_ACCOUNTS: u32 = 10_000;
 
+/// Files that are written at the same time.
+const WRITERS: usize = 32;
+
 /// Makes `paper-1` to `paper-<count>` where they are absent; what is there stays as it is.
 ///
 /// # Errors
@@ -30,28 +33,41 @@ pub fn provide(folder: &Path, count: u32, chance: &Chance) -> Result<()> {
         .with("key", "mesh.data_dir")
     };
     std::fs::create_dir_all(folder).map_err(failed)?;
+    let mut absent = Vec::new();
     for number in 1..=count {
         let name = format!("paper-{number}");
         let path = folder.join(format!("{name}.json"));
-        if path.exists() {
-            continue;
+        if !path.exists() {
+            let text = json!({"account": name, "api_key": secret(chance), "secret": secret(chance)}).to_string();
+            absent.push((path, text));
         }
-        let text = json!({"account": name, "api_key": secret(chance), "secret": secret(chance)}).to_string();
-        let fresh = path.with_extension("tmp");
-        let mut options = std::fs::OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&fresh)
-            .map_err(failed)?;
-        file.write_all(text.as_bytes())
-            .and_then(|()| file.sync_all())
-            .map_err(failed)?;
-        std::fs::rename(&fresh, &path).map_err(failed)?;
     }
-    Ok(())
+    // Each file waits for the disk, and many wait together no longer than one.
+    std::thread::scope(|scope| {
+        let some = absent.chunks(absent.len().div_ceil(WRITERS).max(1));
+        let writers: Vec<_> = some
+            .map(|files| scope.spawn(move || files.iter().try_for_each(|(path, text)| write(path, text))))
+            .collect();
+        writers
+            .into_iter()
+            .try_for_each(|writer| writer.join().expect("writing a file does not panic"))
+    })
+    .map_err(failed)
+}
+
+/// Writes a file that is there whole or not at all, readable by its owner alone.
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    let fresh = path.with_extension("tmp");
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&fresh)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&fresh, path)
 }
 
 /// 64 hexadecimal digits, as long as the venue's own keys.
@@ -92,6 +108,11 @@ mod tests {
         std::fs::write(&file, "").unwrap();
         assert_eq!(
             provide(&file.join("below"), 1, &chance).unwrap_err().reason(),
+            "DATA_DIR_UNWRITABLE"
+        );
+        std::fs::create_dir(folder.path().join("paper-2.tmp")).unwrap();
+        assert_eq!(
+            provide(folder.path(), 3, &chance).unwrap_err().reason(),
             "DATA_DIR_UNWRITABLE"
         );
     }
