@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How long it may take to be ready.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long it may take to be ready: with a million open orders it reads long journals.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// How many lines of its log are shown.
 const SHOWN: usize = 12;
 /// How many characters of a line.

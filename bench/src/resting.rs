@@ -1,7 +1,7 @@
 //! Very many open orders, there before a platform starts: each decided by the cores that the services run (the risk gate, the
 //! venue's filters and its book), and written into both journals as they write it. Only the requests between them are left
-//! out: of a million orders they would take most of an hour. The platform that starts replays both journals, and compares
-//! each account with the venue before it takes an order of it.
+//! out: of a million orders they would take most of an hour. The platform that starts reads both, and compares each account
+//! with the venue before it takes an order of it.
 
 use domain::{
     AccountId, Instrument, InstrumentStatus, OrderType, Price, Quantity, Side, Symbol, TimeInForce, Timestamp, Venue,
@@ -32,6 +32,8 @@ const AWAY: std::ops::RangeInclusive<i64> = 200..=400;
 /// An order's worth, as a multiple of the least that the venue takes.
 const WORTH: Atoms = 2;
 const SEED: u64 = 3;
+/// Microseconds from one order to the next: as many a second as a busy platform takes.
+const APART: i64 = 1_000;
 
 /// Where the orders go, and how many of them.
 pub(crate) struct Resting<'a> {
@@ -45,7 +47,7 @@ pub(crate) struct Resting<'a> {
     pub(crate) count: u32,
     /// What the platform answered to a list of its instruments.
     pub(crate) instruments: &'a Value,
-    /// The time of all of it, in microseconds since the Unix epoch.
+    /// The time of the last of them, in microseconds since the Unix epoch.
     pub(crate) now: i64,
 }
 
@@ -57,10 +59,7 @@ pub(crate) fn write(resting: &Resting<'_>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut floor = Floor::open(resting)?;
     let mut desks = Desk::open_all(resting)?;
-    let mut market = Market {
-        heard: Timestamp::from_micros(resting.now),
-        ..Market::default()
-    };
+    let mut market = Market::default();
     for instrument in instruments(resting.instruments)? {
         market
             .marks
@@ -73,6 +72,7 @@ pub(crate) fn write(resting: &Resting<'_>) -> Result<(), Failure> {
         .collect::<Result<_, _>>()?;
     let mut chance = ChaCha8Rng::seed_from_u64(SEED);
     for number in 0..resting.count {
+        market.heard = resting.time_of(number);
         let account = &accounts[number as usize % accounts.len()];
         let instrument = &instruments[chance.random_range(0..instruments.len())];
         let submit = floor.order(number, account, instrument, &mut chance)?;
@@ -80,6 +80,7 @@ pub(crate) fn write(resting: &Resting<'_>) -> Result<(), Failure> {
             .iter_mut()
             .find(|desk| desk.decider.state.account(account).is_some())
             .ok_or_else(|| format!("no shard knows account {account}"))?;
+        desk.now = now_at(market.heard);
         let (accepted, venue_id) = desk.submit(submit.clone(), &market)?;
         let venue_order = floor.place(&submit, venue_id)?;
         desk.rests(accepted, venue_order, &market)?;
@@ -90,7 +91,7 @@ pub(crate) fn write(resting: &Resting<'_>) -> Result<(), Failure> {
             }
         }
     }
-    Ok(())
+    desks.into_iter().try_for_each(Desk::end)
 }
 
 /// The exchange.
@@ -216,11 +217,7 @@ impl Desk {
             ..trading::Config::default()
         };
         let venue: Venue = config.venue.parse()?;
-        let here = Timestamp::from_micros(resting.now);
-        let now = Now {
-            here,
-            venue: Timestamp::from_millis(here.as_millis()),
-        };
+        let now = now_at(resting.time_of(0));
         let folder = |number| resting.data.join("trading").join(format!("shard-{number}"));
         let mut desks = Vec::new();
         for number in (0..).take_while(|number| folder(*number).exists()) {
@@ -286,6 +283,28 @@ impl Desk {
             self.journal.append(records).await?;
         }
         Ok(())
+    }
+
+    /// Leaves the snapshot of a clean end.
+    fn end(self) -> Result<(), Failure> {
+        let state = &self.decider.state;
+        let snapshots = self.journal.snapshots().ok_or("a journal on files has snapshots")?;
+        Ok(snapshots.write(state.sequence(), &trading::snapshot::encode(state)?)?)
+    }
+}
+
+impl Resting<'_> {
+    /// When the order of this number is decided.
+    fn time_of(&self, number: u32) -> Timestamp {
+        Timestamp::from_micros(self.now - i64::from(self.count - number) * APART)
+    }
+}
+
+/// A time by both clocks.
+fn now_at(here: Timestamp) -> Now {
+    Now {
+        here,
+        venue: Timestamp::from_millis(here.as_millis()),
     }
 }
 

@@ -17,6 +17,9 @@ const WARM_UP: Duration = Duration::from_secs(3);
 const ACCOUNTS: u32 = 100;
 const SYMBOLS: u32 = 120;
 
+/// Ready is who has compared every account with the venue, however many there are.
+const READY_BOUND: &str = "trading.ready_bound_ms=3600000";
+
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// The size of a world.
@@ -91,7 +94,8 @@ pub(crate) fn run(binary: &Path, options: &Scaling) -> Outcome {
 }
 
 fn measure(binary: &Path, options: &Scaling, world: World) -> Result<[String; 8], Failure> {
-    let settings = session::settings(world.accounts, &[format!("exchange.symbols={}", world.symbols)]);
+    let symbols = format!("exchange.symbols={}", world.symbols);
+    let settings = session::settings(world.accounts, &[symbols, READY_BOUND.to_owned()]);
     let folder = Arc::new(tempfile::tempdir()?);
     if world.open_orders > 0 {
         fill(binary, &folder, &settings, world)?;
