@@ -5,6 +5,7 @@ mod keys;
 mod links;
 mod money;
 mod notes;
+mod times;
 mod venue;
 
 use super::consumer::Store;
@@ -69,8 +70,12 @@ fn fold(records: &[Record], mut before: impl FnMut(&State, &Record)) -> State {
 /// settled.
 pub(crate) fn unsettled(exchange: &Exchange, state: &State, log: &Log) -> String {
     let is_open = |entry: &&Entry| match entry.order.status() {
-        OrderStatus::Open | OrderStatus::PartiallyFilled => entry.cancel_wanted && entry.cancels < MOST_CANCELS,
-        OrderStatus::PendingTrigger => !links::waits_rightly(exchange, state, entry),
+        OrderStatus::Open | OrderStatus::PartiallyFilled => {
+            (entry.cancel_wanted || times::is_ending(exchange, entry)) && entry.cancels < MOST_CANCELS
+        }
+        OrderStatus::PendingTrigger => {
+            times::is_ending(exchange, entry) || !links::waits_rightly(exchange, state, entry)
+        }
         _ => true,
     };
     let mut open: Vec<String> = state
@@ -116,6 +121,7 @@ pub(crate) fn all(parts: &Parts<'_>, disk: &SimulatedDisk) {
     wrong.extend(venue::orders(parts.exchange, &state));
     wrong.extend(venue::fills(parts, &records));
     wrong.extend(money::money(parts, &state));
+    wrong.extend(times::times(parts, &state));
     wrong.extend(watch.ended(&state));
     for text in wrong {
         parts.world.violation(text);

@@ -36,7 +36,7 @@ impl Client {
             OrderType::LimitMaker => TimeInForce::Gtc,
         };
         let (price, quantity) = self.terms(&symbol, side);
-        Submit {
+        let plain = Submit {
             account: self.pick(&accounts()).clone(),
             client_order_id: self.id(number),
             symbol,
@@ -47,7 +47,9 @@ impl Client {
             price: (order_type != OrderType::Market).then_some(price),
             strategy: None,
             wishes: Wishes::default(),
-        }
+        };
+        let wishes = self.wishes(&plain);
+        Submit { wishes, ..plain }
     }
 
     /// Several orders of one account, numbered from this one on.

@@ -12,7 +12,7 @@ use exchange::core::units::{Atoms, ONE, show};
 use exchange::core::venue::{self, Options, Venue};
 use parking_lot::Mutex;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::{mpsc, oneshot};
@@ -27,6 +27,13 @@ const VARIANTS: u64 = 8;
 
 /// The marks are so many basis points from the last prices at most.
 const MOST_DRIFT: i64 = 60;
+
+/// The symbol of which the venue shows all of every order, as far as it says.
+const WITHOUT_ICEBERGS: &str = "SOLUSDT";
+
+/// How far behind the world's clock that of the first variant's venue is, in microseconds. Of the fourth it is midnight while
+/// its clients want something: see [`BEGINNING`].
+const SKEW_OF_FIRST: i64 = 120_000_000;
 
 /// The accounts.
 pub(crate) const ACCOUNTS: [&str; 2] = ["ann", "bob"];
@@ -74,11 +81,13 @@ fn open(variant: u64, now: i64) -> Venue {
     let mut effects = Effects::default();
     let mut venue = Venue::open(options.clone(), venue::ledger(&options), now, &mut effects);
     for account in ACCOUNTS {
+        // So little of one asset that there is not always enough to reduce.
+        let of_last = if account == ACCOUNTS[1] { 1 } else { 80 };
         let held = [
             ("USDT", 20_000 * ONE),
             ("BTC", ONE / 4),
             ("ETH", 4 * ONE),
-            ("SOL", 80 * ONE),
+            ("SOL", of_last * ONE),
         ];
         let held = held.map(|(asset, amount)| (asset.to_owned(), amount));
         venue.open_account(account, held.into_iter().collect(), &mut effects);
@@ -90,7 +99,7 @@ impl Exchange {
     pub(crate) fn open(world: &World, seed: u64) -> Exchange {
         // Opening draws the past of every market: done once for many seeds, which differ in everything that follows.
         let variant = seed % VARIANTS;
-        let skew = variant as i64 * 31_000_000 - 120_000_000;
+        let skew = variant as i64 * 31_000_000 - SKEW_OF_FIRST;
         let venue = OPENED.with_borrow_mut(|opened| {
             let venue = opened.entry(variant);
             venue.or_insert_with(|| open(variant, BEGINNING + skew)).clone()
@@ -231,6 +240,12 @@ impl Exchange {
             });
             instruments.collect()
         })
+    }
+
+    /// The symbols of which the venue shows a part of an order when asked to, as it says: all but one.
+    pub(crate) fn icebergs(&self) -> BTreeSet<Symbol> {
+        let symbols = self.marks().into_keys();
+        symbols.filter(|symbol| symbol.as_str() != WITHOUT_ICEBERGS).collect()
     }
 
     /// The marks as the data service has them.

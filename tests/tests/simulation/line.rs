@@ -14,7 +14,7 @@ use exchange::core::units::{parse, show};
 use exchange::core::venue::Venue as Core;
 use mesh::time::Clock;
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -217,6 +217,8 @@ fn refused(refusal: Refusal) -> VenueError {
 fn new_order(placement: &Placement) -> NewOrder {
     let price = parse(&placement.price.to_string()).unwrap();
     let quantity = parse(&placement.quantity.to_string()).unwrap();
+    let shown = placement.display_quantity;
+    let iceberg = shown.map(|shown| parse(&shown.to_string()).unwrap());
     NewOrder {
         account: placement.account.to_string(),
         symbol: 0,
@@ -227,13 +229,13 @@ fn new_order(placement: &Placement) -> NewOrder {
             PlacementKind::LimitMaker => Terms::LimitMaker {
                 price,
                 quantity,
-                iceberg: None,
+                iceberg,
             },
             PlacementKind::Limit(time_in_force) => Terms::Limit {
                 price,
                 quantity,
                 time_in_force,
-                iceberg: None,
+                iceberg,
             },
         },
     }
@@ -256,6 +258,10 @@ impl Venue for Line {
         let now = self.request("time", None, move |_, _, _| Ok(exchange.now())).await?;
         self.venue_clock.heard(Timestamp::from_micros(now), asked);
         Ok(())
+    }
+
+    fn icebergs(&self) -> BTreeSet<Symbol> {
+        self.exchange.icebergs()
     }
 
     async fn place(&self, placement: &Placement) -> Result<VenueState, VenueError> {

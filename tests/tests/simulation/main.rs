@@ -15,6 +15,7 @@ mod disk;
 mod draw;
 mod exchange;
 mod executor;
+mod instructions;
 mod line;
 mod process;
 mod run;

@@ -27,7 +27,9 @@ impl Client {
             price: trigger.stated_price().filter(|_| is_limited),
             wishes: Wishes {
                 trigger: Some(trigger),
-                ..Wishes::default()
+                lasts: self.lasts(),
+                display_quantity: plain.wishes.display_quantity.filter(|_| is_limited),
+                ..plain.wishes
             },
             ..plain
         }
@@ -82,6 +84,7 @@ impl Client {
             let worth = 1_000 + self.chance.below(6_500);
             let beyond = self.chance.below(6) as i64;
             (price, plain.quantity) = self.terms_worth(&plain.symbol, plain.side, beyond, worth);
+            plain.wishes = self.wishes(&plain);
         }
         let plain = plain;
         let exit = |number: usize| Submit {

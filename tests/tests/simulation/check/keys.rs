@@ -1,6 +1,7 @@
 //! What clients were told is what the journal says: keys, cancels and halts.
 
 use super::{MOST_CANCELS, Parts};
+use crate::instructions::is_until;
 use crate::wish::{Asked, Key, Wish};
 use domain::{OrderId, Price};
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,7 +63,7 @@ fn is_as_asked(asked: &Asked, orders: &[&Entry]) -> bool {
             terms.conditions.replaces.as_ref() == Some(&replace.order_id)
                 && (terms.symbol.clone(), terms.side) == (asked.symbol.clone(), asked.side)
                 && (replace.price.is_none() || terms.price == replace.price)
-                && (replace.quantity.is_none() || total == replace.quantity)
+                && (replace.quantity.is_none() || total == replace.quantity || was_cut(entry))
                 && (replace.stop_price.is_none() || stop(entry) == replace.stop_price)
         }
         (Wish::Group(group), entries) => {
@@ -84,15 +85,27 @@ fn stop(entry: &Entry) -> Option<Price> {
     entry.order.terms().conditions.trigger?.stated_price()
 }
 
+/// Whether it was cut to what there was to reduce when it was accepted.
+fn was_cut(entry: &Entry) -> bool {
+    entry.accepted_reason == "REDUCE_ONLY_SHRUNK"
+}
+
 fn has_terms(submit: &Submit, entry: &Entry) -> bool {
-    let terms = entry.order.terms();
+    let (terms, conditions) = (entry.order.terms(), &entry.order.terms().conditions);
+    let is_instructed = (conditions.reduce_only, conditions.display_quantity)
+        == (submit.wishes.reduce_only, submit.wishes.display_quantity)
+        && is_until(submit.wishes.lasts, conditions.expiry);
+    let quantity = match was_cut(entry) {
+        true => terms.quantity.max(submit.quantity),
+        false => terms.quantity,
+    };
     let (of_order, asked) = (
         (
             terms.symbol.clone(),
             terms.side,
-            terms.quantity,
+            quantity,
             terms.price,
-            terms.conditions.trigger,
+            conditions.trigger,
         ),
         (
             submit.symbol.clone(),
@@ -102,7 +115,7 @@ fn has_terms(submit: &Submit, entry: &Entry) -> bool {
             submit.wishes.trigger,
         ),
     );
-    of_order == asked
+    is_instructed && of_order == asked
 }
 
 /// Acknowledged halts are journalled, and balances taken over at first sight alone.

@@ -3,10 +3,11 @@
 
 use super::{MOST_CANCELS, groups};
 use crate::exchange::Exchange;
-use domain::{OrderStatus, Quantity};
+use domain::{Expiry, Liquidity, Money, OrderStatus, OrderType, Quantity, Side};
+use exchange::core::units::parse;
 use std::collections::BTreeSet;
 use trading::codec::Record;
-use trading::core::{Entry, Event, HaltScope, State};
+use trading::core::{Entry, Event, HaltScope, Intent, State};
 
 /// Whether a held order may still wait at rest: a halt covers it, or its price has not come, or its entry still works, or
 /// the venue would not cancel what is in its way.
@@ -64,8 +65,10 @@ impl Watch {
                         .push(format!("{new} and {rival} both take the place of {old}"));
                 }
             }
-            Event::Intent(intent) if !intent.cancel => {
+            Event::Intent(intent) if intent.cancel => self.see_cancel(state, intent),
+            Event::Intent(intent) => {
                 let Some(entry) = state.order(intent.order) else { return };
+                self.see_reduction(state, entry);
                 let old = entry.replaces().and_then(|old| state.order(old));
                 let others = old.into_iter().chain(groups::rival(state, entry));
                 for other in others.filter(|other| other.order.status().is_at_venue()) {
@@ -105,9 +108,50 @@ impl Watch {
                 });
                 self.lost.extend(live.map(|entry| entry.accepted));
             }
-            Event::Changed(changed) => self.see_status(state, changed.order, changed.status),
-            Event::Filled(filled) => self.see_status(state, filled.order, filled.status),
+            Event::Changed(changed) => {
+                let entry = state.order(changed.order);
+                if changed.reason == "VENUE_FILTER" && !entry.is_some_and(has_too_many_parts) {
+                    let order = changed.order;
+                    self.wrong
+                        .push(format!("the order of {order} is not what the venue takes"));
+                }
+                self.see_status(state, changed.order, changed.status);
+            }
+            Event::Filled(filled) => {
+                let entry = state.order(filled.order);
+                let is_maker = entry.is_some_and(|entry| entry.order.terms().order_type == OrderType::LimitMaker);
+                if is_maker && filled.fill.liquidity == Liquidity::Taker {
+                    self.wrong
+                        .push(format!("{} only rests, and has taken", filled.fill.order_id));
+                }
+                self.see_status(state, filled.order, filled.status);
+            }
             _ => {}
+        }
+    }
+
+    /// What is cancelled for its time is over by the venue's clock, as the process knew it.
+    fn see_cancel(&mut self, state: &State, intent: &Intent) {
+        let Some(entry) = state.order(intent.order) else { return };
+        let terms = entry.order.terms();
+        let end = terms.conditions.expiry.map(Expiry::time);
+        if entry.cancel_reason == "EXPIRE_TIME" && end.is_none_or(|end| intent.signed < end) {
+            let (order, signed) = (&terms.order_id, intent.signed);
+            self.wrong
+                .push(format!("{order} was cancelled at {signed} for its time {end:?}"));
+        }
+    }
+
+    /// A reduce-only order that goes is a sell within what is held, and not set aside for another.
+    fn see_reduction(&mut self, state: &State, entry: &Entry) {
+        let terms = entry.order.terms();
+        if !terms.conditions.reduce_only {
+            return;
+        }
+        let account = state.account(&terms.account).unwrap();
+        let (free, order) = (account.free(&entry.base).unwrap(), &terms.order_id);
+        if terms.side != Side::Sell || free < Money::ZERO {
+            self.wrong.push(format!("{order} is to reduce only, and leaves {free}"));
         }
     }
 
@@ -169,4 +213,11 @@ impl Watch {
         let most = terms.quantity.max(since);
         (both > most).then(|| format!("it and {} filled {both} of {most}", of_old.order_id))
     }
+}
+
+/// Whether an iceberg has more parts than the venue takes: one that was replaced by a larger one, and shows as much as before.
+fn has_too_many_parts(entry: &Entry) -> bool {
+    let lots = |quantity: Quantity| parse(&quantity.to_string()).unwrap();
+    let shown = entry.order.terms().conditions.display_quantity;
+    shown.is_some_and(|shown| lots(entry.order.quantity()) > 10 * lots(shown))
 }

@@ -2,9 +2,9 @@
 
 use crate::states::State as Reached;
 use crate::world::World;
-use domain::{OrderStatus, Trigger};
+use domain::{Expiry, OrderStatus, OrderType, Trigger};
 use trading::codec::Record;
-use trading::core::{Event, State};
+use trading::core::{Changed, Entry, Event, Filled, State};
 
 /// Notes what the journal says has happened.
 pub(super) fn note(world: &World, state: &State, record: &Record) {
@@ -12,6 +12,9 @@ pub(super) fn note(world: &World, state: &State, record: &Record) {
     match &record.event {
         Event::Filled(filled) => {
             let entry = state.order(filled.order);
+            if let Some(entry) = entry {
+                filled_of(world, entry, filled);
+            }
             let is_replaced = entry.is_some_and(|entry| entry.replaced_by.is_some());
             match entry.map(|entry| entry.order.status()) {
                 Some(PendingNew) => world.note(Reached::FillBeforeAck),
@@ -24,6 +27,9 @@ pub(super) fn note(world: &World, state: &State, record: &Record) {
         }
         Event::Changed(changed) => {
             let before = state.order(changed.order).map(|entry| entry.order.status());
+            if let Some(entry) = state.order(changed.order) {
+                changed_of(world, entry, changed);
+            }
             match (before, changed.status, changed.reason.as_str()) {
                 (_, Unknown, _) => world.note(Reached::OutcomeUnknown),
                 (Some(Unknown), Open | PartiallyFilled, _) => world.note(Reached::AckAfterTimeout),
@@ -41,7 +47,62 @@ pub(super) fn note(world: &World, state: &State, record: &Record) {
         Event::Intent(intent) if intent.cancel && state.order(intent.order).is_some_and(|entry| entry.cancels > 0) => {
             world.note(Reached::CancelRepeated);
         }
+        event @ (Event::Accepted(_) | Event::Refused(_)) => asked(world, event),
         event => held(world, state, event),
+    }
+}
+
+/// As [`note`], of what was asked of an order beside its terms.
+fn changed_of(world: &World, entry: &Entry, changed: &Changed) {
+    let conditions = &entry.order.terms().conditions;
+    let rested = changed.status == OrderStatus::Open;
+    match changed.reason.as_str() {
+        "EXPIRE_TIME" if changed.status == OrderStatus::Expired => {
+            world.note(match entry.order.status().is_held() {
+                true => Reached::ExpiredHere,
+                false => Reached::ExpiredAtVenue,
+            });
+            if matches!(conditions.expiry, Some(Expiry::Day(_))) {
+                world.note(Reached::ExpiredAtMidnight);
+            }
+        }
+        "WOULD_TRADE_AT_ONCE" => world.note(Reached::PostOnlyRefused),
+        _ => {}
+    }
+    if rested && entry.order.terms().order_type == OrderType::LimitMaker {
+        world.note(Reached::PostOnlyRested);
+    }
+    let is_iceberg = conditions
+        .display_quantity
+        .is_some_and(|shown| shown < entry.order.quantity());
+    if rested && is_iceberg {
+        world.note(Reached::IcebergRested);
+    }
+}
+
+/// As [`changed_of`], when it fills.
+fn filled_of(world: &World, entry: &Entry, filled: &Filled) {
+    if entry.cancel_reason == "EXPIRE_TIME" && entry.order.status() == OrderStatus::PendingCancel {
+        world.note(Reached::ExpiryCrossedByFill);
+    }
+    let sum = entry.order.filled().checked_add(filled.fill.quantity).unwrap();
+    let shown = entry.order.terms().conditions.display_quantity;
+    if shown.is_some_and(|shown| shown < sum && shown < entry.order.quantity()) {
+        world.note(Reached::IcebergRefilled);
+    }
+}
+
+/// As [`note`], of requests.
+fn asked(world: &World, event: &Event) {
+    match event {
+        Event::Accepted(accepted) if accepted.reason == "REDUCE_ONLY_SHRUNK" => world.note(Reached::ReduceOnlyCut),
+        Event::Refused(refused) => match refused.refusal.reason.as_ref() {
+            "REDUCE_ONLY_NOTHING_TO_REDUCE" => world.note(Reached::ReduceOnlyRefused),
+            "EXPIRE_TIME_PAST" => world.note(Reached::ExpiredUnsent),
+            "ICEBERG_UNSUPPORTED" => world.note(Reached::IcebergRefused),
+            _ => {}
+        },
+        _ => {}
     }
 }
 
@@ -73,6 +134,9 @@ fn held(world: &World, state: &State, event: &Event) {
             }
             if entry.is_some_and(|entry| entry.replaces().is_some()) {
                 world.note(Reached::Replaced);
+            }
+            if entry.is_some_and(|entry| released.quantity < entry.order.quantity()) {
+                world.note(Reached::CutAtRelease);
             }
         }
         Event::SessionClosed(closed) => {

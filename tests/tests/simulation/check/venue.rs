@@ -4,7 +4,7 @@ use super::Parts;
 use crate::exchange::{Exchange, trade_of};
 use domain::OrderStatus;
 use exchange::core::order::Status;
-use exchange::core::units::show;
+use exchange::core::units::{parse, show};
 use std::collections::{BTreeMap, BTreeSet};
 use trading::codec::Record;
 use trading::core::{Entry, Event, State};
@@ -33,10 +33,20 @@ pub(super) fn orders(exchange: &Exchange, state: &State) -> Vec<String> {
                 Status::New | Status::PendingNew => status == OrderStatus::Open,
                 Status::PartiallyFilled => status == OrderStatus::PartiallyFilled,
                 Status::Filled => status == OrderStatus::Filled,
+                // Its end by time is a cancel at the venue.
+                Status::Canceled if entry.reason == "EXPIRE_TIME" => status == OrderStatus::Expired,
                 Status::Canceled => status == OrderStatus::Cancelled,
                 Status::Expired | Status::ExpiredInMatch => status == OrderStatus::Expired,
                 Status::Rejected => status == OrderStatus::Rejected,
             };
+            let shown = entry.order.terms().conditions.display_quantity;
+            let shown = shown.filter(|shown| *shown < entry.order.quantity());
+            if shown.map_or(0, |shown| parse(&shown.to_string()).unwrap()) != order.iceberg {
+                wrong.push(format!(
+                    "{} is to show {shown:?}, and shows {}",
+                    order.client_id, order.iceberg
+                ));
+            }
             let is_filled = show(order.executed).parse() == Ok(entry.order.filled());
             if !is_same || !is_filled {
                 let filled = entry.order.filled();
