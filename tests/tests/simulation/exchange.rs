@@ -81,14 +81,14 @@ fn open(variant: u64, now: i64) -> Venue {
     let mut effects = Effects::default();
     let mut venue = Venue::open(options.clone(), venue::ledger(&options), now, &mut effects);
     for account in ACCOUNTS {
-        // So little of one asset that there is not always enough to reduce.
-        let of_last = if account == ACCOUNTS[1] { 1 } else { 80 };
-        let held = [
-            ("USDT", 20_000 * ONE),
-            ("BTC", ONE / 4),
-            ("ETH", 4 * ONE),
-            ("SOL", of_last * ONE),
-        ];
+        // One has little of an asset and none of another: there is not always enough to reduce, and an exit has no more than its
+        // entry has brought in, less the fee.
+        let (eth, sol) = if account == ACCOUNTS[1] {
+            (ONE / 4, 0)
+        } else {
+            (4 * ONE, 80 * ONE)
+        };
+        let held = [("USDT", 20_000 * ONE), ("BTC", ONE / 4), ("ETH", eth), ("SOL", sol)];
         let held = held.map(|(asset, amount)| (asset.to_owned(), amount));
         venue.open_account(account, held.into_iter().collect(), &mut effects);
     }
