@@ -11,7 +11,7 @@ mod feed_support;
 
 use data::Config;
 use data::binance::frame::{self, Frame};
-use data::core::known;
+use data::core::sync::known;
 use data::core::sync::{BookState, Input, Request};
 use data::market::{Market, Todo};
 use domain::{Instrument, InstrumentStatus, Side};

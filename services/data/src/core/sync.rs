@@ -9,7 +9,7 @@
 //! book. (Binance's page says "lastUpdateId within [U, u]", which fails whenever the snapshot falls between two diffs.)
 
 mod following;
-mod known;
+pub mod known;
 mod types;
 
 pub use types::{BookState, Counters, Diff, Input, Outputs, PricedQuantity, Request, Snapshot, SyncLimits};

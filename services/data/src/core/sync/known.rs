@@ -4,7 +4,7 @@ use super::Snapshot;
 use domain::{Book, Known, Side};
 
 /// The book that a snapshot shows.
-pub(super) fn book_of(snapshot: &Snapshot) -> Book {
+pub fn book_of(snapshot: &Snapshot) -> Book {
     let mut book = Book::new();
     book.apply_snapshot(
         snapshot.bids.iter().copied(),
@@ -15,7 +15,7 @@ pub(super) fn book_of(snapshot: &Snapshot) -> Book {
 }
 
 /// Whether two books at the same update id say the same wherever both know.
-pub(super) fn agree(one: &Book, other: &Book) -> bool {
+pub fn agree(one: &Book, other: &Book) -> bool {
     [Side::Buy, Side::Sell].into_iter().all(|side| {
         let holds = |held: &Book, asked: &Book| {
             held.levels(side).all(|level| {
@@ -29,7 +29,7 @@ pub(super) fn agree(one: &Book, other: &Book) -> bool {
 }
 
 /// `newer` with the levels that only `older` knows, both being of the same update id.
-pub(super) fn united(mut newer: Book, older: &Book) -> Book {
+pub fn united(mut newer: Book, older: &Book) -> Book {
     for side in [Side::Buy, Side::Sell] {
         for level in older.levels(side) {
             if newer.quantity_at(side, level.price).is_none() {
@@ -41,7 +41,7 @@ pub(super) fn united(mut newer: Book, older: &Book) -> Book {
 }
 
 /// Whether `one` is known at least as far as `other` on both sides.
-pub(super) fn reaches_as_far(one: &Book, other: &Book) -> bool {
+pub fn reaches_as_far(one: &Book, other: &Book) -> bool {
     [Side::Buy, Side::Sell].into_iter().all(|side| match other.known(side) {
         Known::Nothing => true,
         Known::To(worst) => one.is_known(side, worst),
@@ -50,7 +50,7 @@ pub(super) fn reaches_as_far(one: &Book, other: &Book) -> bool {
 }
 
 /// Whether the best price of a side may be one that the snapshot did not reach: nothing within its range is left.
-pub(super) fn is_exhausted(book: &Book) -> bool {
+pub fn is_exhausted(book: &Book) -> bool {
     let best_unknown = |side: Side, best: Option<domain::BookLevel>| match book.known(side) {
         Known::Everything => false,
         Known::Nothing => true,
@@ -60,7 +60,7 @@ pub(super) fn is_exhausted(book: &Book) -> bool {
 }
 
 /// Whether a side that goes on beyond its snapshot has fewer than `levels` known levels left.
-pub(super) fn is_thin(book: &Book, levels: usize) -> bool {
+pub fn is_thin(book: &Book, levels: usize) -> bool {
     [Side::Buy, Side::Sell]
         .into_iter()
         .any(|side| matches!(book.known(side), Known::To(_)) && book.known_levels(side).take(levels).count() < levels)
