@@ -2,7 +2,7 @@
 //! part of it.
 
 use super::client::Client;
-use domain::{Expiry, OrderType, Quantity, Symbol, TimeInForce, Timestamp};
+use domain::{Expiry, OrderType, Quantity, Side, Symbol, TimeInForce, Timestamp};
 use exchange::core::units::{parse, show};
 use trading::core::{Lasts, Submit, Wishes};
 
@@ -13,10 +13,12 @@ impl Client {
     /// What is asked of an order that has these terms.
     pub(super) fn wishes(&self, plain: &Submit) -> Wishes {
         let rests = plain.order_type != OrderType::Market && plain.time_in_force == TimeInForce::Gtc;
+        // A buy reduces nothing, and is refused.
+        let one_in = if plain.side == Side::Sell { 6 } else { 60 };
         Wishes {
             trigger: None,
             lasts: if rests { self.lasts() } else { Lasts::Unbounded },
-            reduce_only: self.chance.below(8) == 0,
+            reduce_only: self.chance.below(one_in) == 0,
             display_quantity: match rests && self.chance.below(6) == 0 {
                 true => self.a_part_of(&plain.symbol, plain.quantity),
                 false => None,
