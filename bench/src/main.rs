@@ -144,7 +144,7 @@ pub(crate) struct Scaling {
     #[arg(long, value_delimiter = ',', default_values_t = [1, 100, 1_000, 10_000])]
     pub(crate) accounts: Vec<u32>,
     /// Numbers of orders that are open already
-    #[arg(long, value_delimiter = ',', default_values_t = [0, 1_000, 10_000, 100_000])]
+    #[arg(long, value_delimiter = ',', default_values_t = [0, 1_000, 10_000, 100_000, 1_000_000])]
     pub(crate) open_orders: Vec<u32>,
     /// Numbers of symbols
     #[arg(long, value_delimiter = ',', default_values_t = [10, 120, 1_000])]
