@@ -8,6 +8,7 @@ pub mod exit;
 mod output;
 pub mod paper;
 pub mod platform;
+mod private_file;
 mod session;
 mod show;
 pub mod up;

@@ -1,10 +1,9 @@
 //! Paper accounts: one key file each, which the simulated exchange opens an account for and trading signs with.
 
+use crate::private_file;
 use mesh::error::{Error, Result};
 use mesh::time::Chance;
 use serde_json::json;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// The most paper accounts.
@@ -46,28 +45,19 @@ pub fn provide(folder: &Path, count: u32, chance: &Chance) -> Result<()> {
     std::thread::scope(|scope| {
         let some = absent.chunks(absent.len().div_ceil(WRITERS).max(1));
         let writers: Vec<_> = some
-            .map(|files| scope.spawn(move || files.iter().try_for_each(|(path, text)| write(path, text))))
+            .map(|files| {
+                scope.spawn(move || {
+                    files
+                        .iter()
+                        .try_for_each(|(path, text)| private_file::write(path, text))
+                })
+            })
             .collect();
         writers
             .into_iter()
             .try_for_each(|writer| writer.join().expect("writing a file does not panic"))
     })
     .map_err(failed)
-}
-
-/// Writes a file that is there whole or not at all, readable by its owner alone.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let fresh = path.with_extension("tmp");
-    let mut options = std::fs::OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&fresh)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&fresh, path)
 }
 
 /// 64 hexadecimal digits, as long as the venue's own keys.

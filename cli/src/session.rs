@@ -1,9 +1,8 @@
 //! The session that `login` keeps for the other commands: tokens in a file that only its owner reads.
 
+use crate::private_file;
 use mesh::error::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// The tokens of one login.
@@ -78,19 +77,7 @@ impl Session {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
         let text = serde_json::to_string_pretty(self).expect("a session holds only strings and an integer");
-        let fresh = path.with_extension("tmp");
-        let mut options = std::fs::OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&fresh)
-            .map_err(failed)?;
-        file.write_all(text.as_bytes())
-            .and_then(|()| file.sync_all())
-            .map_err(failed)?;
-        std::fs::rename(&fresh, path).map_err(failed)
+        private_file::write(path, &text).map_err(failed)
     }
 }
 

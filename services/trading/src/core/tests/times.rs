@@ -4,10 +4,8 @@ use super::triggers::{stop, until};
 use super::*;
 use VenueStatus::{Cancelled, Live};
 
-#[test]
-fn orders_end_at_their_time() {
-    // Held, it ends at once; at the venue, through a cancel.
-    let mut desk = Desk::new();
+/// A stop that is held for 10 ms, and an order that is open until then.
+fn lasting(desk: &mut Desk, end: i64) -> (u64, u64) {
     let wishes = Wishes {
         trigger: Some(stop("95")),
         ..until(START + 10_000)
@@ -15,10 +13,18 @@ fn orders_end_at_their_time() {
     let Answer::Accepted(held) = desk.wish(Side::Sell, "1", "", wishes) else {
         panic!()
     };
-    let Answer::Accepted(open) = desk.wish(Side::Sell, "2", "101", until(START + 20_000)) else {
+    let Answer::Accepted(open) = desk.wish(Side::Sell, "2", "101", until(end)) else {
         panic!()
     };
     desk.news(open, News::State(state_of(Live, "0", &[])));
+    (held, open)
+}
+
+#[test]
+fn orders_end_at_their_time() {
+    // Held, it ends at once; at the venue, through a cancel.
+    let mut desk = Desk::new();
+    let (held, open) = lasting(&mut desk, START + 20_000);
     desk.pass(9_999);
     assert_eq!(
         (desk.status(held), desk.status(open)),
@@ -114,17 +120,7 @@ fn orders_end_by_the_venues_time_whatever_our_clock_shows() {
 #[test]
 fn after_a_start_no_order_ends_before_the_venues_time_is_known() {
     let mut desk = Desk::new();
-    let wishes = Wishes {
-        trigger: Some(stop("95")),
-        ..until(START + 10_000)
-    };
-    let Answer::Accepted(held) = desk.wish(Side::Sell, "1", "", wishes) else {
-        panic!()
-    };
-    let Answer::Accepted(open) = desk.wish(Side::Sell, "2", "101", until(START + 10_000)) else {
-        panic!()
-    };
-    desk.news(open, News::State(state_of(Live, "0", &[])));
+    let (held, open) = lasting(&mut desk, START + 10_000);
     // A start: what is known of the venue's clock is our own, which is ahead.
     desk.tell(Command::Ready(account("one"), false));
     desk.pass(60_000);
