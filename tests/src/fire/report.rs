@@ -6,6 +6,7 @@ use super::telling::Resolution;
 use super::witness::Seen;
 use bench::orders::{Kind, Tally};
 use bench::supervisor::WHOLE;
+use mesh::time::Clock;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
@@ -79,9 +80,10 @@ impl Report {
             verdict.trades, verdict.never_sent, verdict.rejected
         ));
         line(format!(
-            "outcomes: {} were unknown, known again after at most {:.2} s; from acknowledgement to outcome p50 {:.3} s, p99 {:.3} s, longest {:.2} s",
+            "outcomes: {} were unknown, known again after at most {:.2} s (that one from {:.1} s on); from acknowledgement to outcome p50 {:.3} s, p99 {:.3} s, longest {:.2} s",
             self.resolution.unknown,
             self.resolution.longest_unknown.as_secs_f64(),
+            self.since_begun(self.resolution.longest_unknown_since),
             self.resolution.wait(0.5).as_secs_f64(),
             self.resolution.wait(0.99).as_secs_f64(),
             self.resolution.wait(1.0).as_secs_f64()
@@ -125,6 +127,13 @@ impl Report {
             }
         }
         text
+    }
+
+    /// A wall clock time, in microseconds since the Unix epoch, as seconds since the load began; 0 before it.
+    fn since_begun(&self, micros: i64) -> f64 {
+        let ago = Clock::system().now_micros().saturating_sub(micros).max(0);
+        let load = self.seen.begun().elapsed();
+        load.saturating_sub(Duration::from_micros(ago.unsigned_abs())).as_secs_f64()
     }
 
     /// What must never be: lost, doubled, different, never answered, or a process that ended by itself. Nothing of it

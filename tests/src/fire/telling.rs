@@ -117,6 +117,8 @@ pub struct Resolution {
     pub unknown: usize,
     /// From when it was unknown until it was known: the longest.
     pub longest_unknown: Duration,
+    /// When it became unknown, in microseconds since the Unix epoch; none was, when it is 0.
+    pub longest_unknown_since: i64,
     /// From acceptance until the outcome was known, of every order, sorted.
     pub waits: Vec<Duration>,
     /// From when a cancel was decided until the order had ended: the longest.
@@ -191,7 +193,10 @@ pub async fn resolution(
                         found.waits.push(span(accepted, now));
                         if let Some(since) = unknown {
                             found.unknown += 1;
-                            found.longest_unknown = found.longest_unknown.max(span(since, now));
+                            if span(since, now) > found.longest_unknown {
+                                found.longest_unknown = span(since, now);
+                                found.longest_unknown_since = since;
+                            }
                         }
                     }
                 }
