@@ -2,10 +2,12 @@
 //!
 //! Each account is looked at (see `look`) when its stream is subscribed, and then every interval, paced within a share of
 //! the venue's limits. An account is ready once its stream is subscribed and the look after that is done; then nothing of it
-//! can be missed. When the stream is lost, orders are still taken: their own answers and the next look tell the rest.
+//! can be missed. What was under way when the process ended is asked for before all that. When the stream is lost, orders are
+//! still taken: their own answers and the next look tell the rest.
 
 mod compare;
 mod look;
+mod round;
 mod schedule;
 
 use crate::alerts::Alerts;
@@ -16,24 +18,19 @@ use crate::venue::{Pace, UserData, Venue, VenueError, VenueOrder};
 use compare::Suspicion;
 use domain::{AccountId, Timestamp};
 use futures::StreamExt;
-use futures::future::BoxFuture;
-use futures::stream::FuturesUnordered;
 use look::{Look, unanswered};
 use mesh::app::{ReadinessGuard, Shutdown};
 use mesh::retry::Backoff;
 use mesh::time::{Chance, Clock};
 use parking_lot::{Mutex, RwLock};
-use schedule::Schedule;
-use std::collections::{BTreeMap, BTreeSet};
+use round::{Looked, Round};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 
 /// News that wait for their shard.
 const NEWS: usize = 1_024;
-
-/// Routine looks at the same time.
-const CONCURRENT: usize = 4;
 
 /// Turns that looks after a subscription share: with thousands of accounts all of them at once would answer none in time.
 pub(crate) const FIRST_LOOKS: usize = 64;
@@ -81,29 +78,6 @@ pub(crate) struct Reconciler {
     pub(crate) alerts: Alerts,
 }
 
-/// What a look came to.
-enum Looked {
-    /// All is compared; whether something has to be confirmed soon.
-    Done(bool),
-    /// The venue did not answer: again after this.
-    Failed(Duration),
-}
-
-/// Who is looked at, and who will be.
-struct Round {
-    schedule: Schedule,
-    looking: FuturesUnordered<BoxFuture<'static, (AccountId, Pace, Looked)>>,
-    /// Whom a look is under way at.
-    busy: BTreeSet<AccountId>,
-    /// How many of these looks are routine.
-    routine: usize,
-    /// Whose stream was subscribed while a look was under way.
-    again: BTreeSet<AccountId>,
-    /// Who was never in step yet.
-    waiting: BTreeSet<AccountId>,
-    guard: Option<ReadinessGuard>,
-}
-
 impl Reconciler {
     /// Starts to follow the venue. `guard` is dropped once every account is in step, or the bound is over.
     pub(crate) fn start(self, shutdown: &Shutdown, guard: ReadinessGuard) {
@@ -117,6 +91,7 @@ impl Reconciler {
     async fn run(self, guard: ReadinessGuard) {
         // Requests are signed with the venue's time: first of all it has to be known.
         self.until_done(None, || self.synchronise()).await;
+        self.ask_for_unsure().await;
         let (sink, news) = mpsc::channel(NEWS);
         let accounts = self.homes.keys().cloned().collect();
         tokio::join!(
@@ -124,6 +99,29 @@ impl Reconciler {
             self.listen(news, guard),
             self.keep_time()
         );
+    }
+
+    /// What was under way when the process ended is asked for at once: whoever waits for an outcome does not wait for the look
+    /// at its account as well. The looks come to whatever is missed here.
+    async fn ask_for_unsure(&self) {
+        let shards: BTreeMap<u32, &ShardHandle> = self
+            .homes
+            .values()
+            .map(|home| (home.shard.shard(), &home.shard))
+            .collect();
+        for shard in shards.into_values() {
+            match shard.urgently(Ask::Unsure).await {
+                Ok(Reply::Count(0)) => {}
+                Ok(Reply::Count(orders)) => {
+                    tracing::info!(
+                        shard = shard.shard(),
+                        orders,
+                        "the venue is asked what became of requests that were under way"
+                    );
+                }
+                other => tracing::warn!(error = %unanswered(other), "requests that were under way are not asked for"),
+            }
+        }
     }
 
     async fn keep_time(&self) {
@@ -143,15 +141,7 @@ impl Reconciler {
     }
 
     async fn listen(&self, mut news: mpsc::Receiver<UserData>, guard: ReadinessGuard) {
-        let mut round = Round {
-            schedule: Schedule::default(),
-            looking: FuturesUnordered::new(),
-            busy: BTreeSet::new(),
-            routine: 0,
-            again: BTreeSet::new(),
-            waiting: self.homes.keys().cloned().collect(),
-            guard: Some(guard),
-        };
+        let mut round = Round::new(self.homes.keys().cloned().collect(), guard);
         round.ready_if_all_are();
         let bound = self.clock.monotonic() + self.times.ready_bound;
         loop {
@@ -200,9 +190,7 @@ impl Reconciler {
     }
 
     fn begin_due(&self, round: &mut Round) {
-        while round.routine < CONCURRENT
-            && let Some(account) = round.schedule.take(self.clock.monotonic())
-        {
+        while let Some(account) = round.take_due(self.clock.monotonic()) {
             self.begin(round, account, Pace::Background);
         }
     }
@@ -300,7 +288,7 @@ impl Reconciler {
         let one = self.turns.acquire().await.ok();
         let wanted = match self.homes.get(account) {
             Some(home) => match home.shard.ask(Ask::LiveOrders(account.clone())).await {
-                Ok(Reply::LiveOrders(live)) => turns_of(live),
+                Ok(Reply::Count(live)) => turns_of(live),
                 other => return Err(unanswered(other)),
             },
             None => 1,
@@ -365,32 +353,6 @@ impl Reconciler {
 
 fn turns_of(live_orders: usize) -> u32 {
     (1 + live_orders / ORDERS_A_TURN).min(FIRST_LOOKS) as u32
-}
-
-impl Round {
-    /// When a look is due that may begin; none while all places are taken.
-    fn next(&self) -> Option<Duration> {
-        if self.routine < CONCURRENT {
-            self.schedule.next()
-        } else {
-            None
-        }
-    }
-
-    fn ready_if_all_are(&mut self) {
-        if self.waiting.is_empty() {
-            self.guard = None;
-        }
-    }
-
-    /// The service is ready without those that are not: they refuse new orders, and take cancels.
-    fn give_up_waiting(&mut self) {
-        tracing::warn!(
-            accounts = self.waiting.len(),
-            "ready, with accounts that are not in step yet"
-        );
-        self.guard = None;
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! could still be lost. After a failed append it ends, and with it the process: what the disk holds is then unknown.
 
 mod handle;
+mod query;
 mod replay;
 mod room;
 mod snapshots;
@@ -331,9 +332,15 @@ impl Shard {
         }
     }
 
-    fn asked(&self, ask: &Ask) -> Result<Reply> {
+    fn asked(&mut self, ask: &Ask) -> Result<Reply> {
+        if let Ask::Unsure = ask {
+            let unsure: Vec<u64> = query::unsure(&self.parts.decider.state)
+                .map(|entry| entry.accepted)
+                .collect();
+            unsure.into_iter().for_each(|order| self.ask_venue(order));
+        }
         let state = &self.parts.decider.state;
-        let mut reply = handle::query(state, ask)?;
+        let mut reply = query::answer(state, ask)?;
         if let (Ask::Account(account), Reply::Account(view)) = (ask, &mut reply) {
             let mut asking = self.asking.keys().filter_map(|order| state.order(*order));
             view.is_in_doubt = asking.any(|entry| entry.order.terms().account == *account);
@@ -344,8 +351,8 @@ impl Shard {
     fn answered(&mut self, answer: Answer) -> Result<Reply> {
         let state = &self.parts.decider.state;
         match answer {
-            Answer::Accepted(order) => handle::order_reply(state, order, codec::order_as_accepted),
-            Answer::Order(order) => handle::order_reply(state, order, codec::order_to_pb),
+            Answer::Accepted(order) => query::order_reply(state, order, codec::order_as_accepted),
+            Answer::Order(order) => query::order_reply(state, order, codec::order_to_pb),
             Answer::Orders(orders) => {
                 let orders = orders.iter().filter_map(|order| state.order(*order));
                 Ok(Reply::Orders(orders.map(codec::order_to_pb).collect()))

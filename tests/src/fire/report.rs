@@ -133,7 +133,8 @@ impl Report {
     fn since_begun(&self, micros: i64) -> f64 {
         let ago = Clock::system().now_micros().saturating_sub(micros).max(0);
         let load = self.seen.begun().elapsed();
-        load.saturating_sub(Duration::from_micros(ago.unsigned_abs())).as_secs_f64()
+        load.saturating_sub(Duration::from_micros(ago.unsigned_abs()))
+            .as_secs_f64()
     }
 
     /// What must never be: lost, doubled, different, never answered, or a process that ended by itself. Nothing of it

@@ -37,7 +37,7 @@ use world::Planted;
 const SEEDS: u64 = 2_000;
 
 /// Within so many seeds every planted bug must be caught.
-const SEEDS_TO_CATCH: u64 = 150;
+const SEEDS_TO_CATCH: u64 = 600;
 
 /// Short workloads whose process is crashed at each of its polls, one after the other, and in each change of its disk.
 const SWEPT: u64 = 4;

@@ -2,19 +2,16 @@
 
 use crate::codec;
 use crate::codec::Record;
-use crate::core::{Command, Entry, Event, ExternalOrder, SessionOpened, State, order_not_found, parse_order_id};
+use crate::core::{Command, Entry, Event, ExternalOrder, SessionOpened, State};
 use crate::error;
 use crate::sender::Backlog;
 use domain::{AccountId, Asset, Money, OrderStatus, Quantity, Symbol};
+use mesh::Result;
 use mesh::journal::JournalReader;
-use mesh::{Error, Result};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tracing::Instrument as _;
-
-/// Orders that are over in the view of an account.
-const RECENT: usize = 20;
 
 pub(super) type ReplyTo = oneshot::Sender<Result<Reply>>;
 
@@ -41,6 +38,8 @@ pub enum Ask {
     Account(AccountId),
     /// How many live orders an account has.
     LiveOrders(AccountId),
+    /// How many orders are at the venue of which it is not known what became of the last request; the venue is asked for each.
+    Unsure,
     /// The open sessions.
     Sessions,
     /// The last sequence: every later batch reaches whoever subscribed before asking.
@@ -144,7 +143,7 @@ pub enum Reply {
     /// An account.
     Account(Box<AccountView>),
     /// A number of orders.
-    LiveOrders(usize),
+    Count(usize),
     /// Sessions.
     Sessions(Vec<SessionOpened>),
     /// The last sequence.
@@ -308,7 +307,11 @@ impl ShardHandle {
         each(self.urgently(Ask::DecideEach(commands)).await?)
     }
 
-    async fn urgently(&self, ask: Ask) -> Result<Reply> {
+    /// What passes whatever waits.
+    ///
+    /// # Errors
+    /// As [`ShardHandle::submit`].
+    pub(crate) async fn urgently(&self, ask: Ask) -> Result<Reply> {
         let (reply, answer) = oneshot::channel();
         let mail = Mail {
             ask,
@@ -342,86 +345,4 @@ fn each(reply: Reply) -> Result<Vec<Result<Reply>>> {
         Reply::Each(replies) => Ok(replies),
         _ => Err(error::other_answer()),
     }
-}
-
-pub(super) fn order_reply(state: &State, order: u64, encode: fn(&Entry) -> codec::OrderMessage) -> Result<Reply> {
-    let entry = state.order(order);
-    let entry = entry.ok_or_else(|| Error::not_found("ORDER_NOT_FOUND", "the order is over and no longer kept"))?;
-    Ok(Reply::Order(Box::new(encode(entry))))
-}
-
-/// Answers from durable state.
-pub(super) fn query(state: &State, ask: &Ask) -> Result<Reply> {
-    match ask {
-        Ask::Decide(_) | Ask::DecideEach(_) => Ok(Reply::Done),
-        Ask::Order(account, order_id) => {
-            let entry = parse_order_id(order_id)
-                .filter(|(shard, _)| *shard == state.shard())
-                .and_then(|(_, accepted)| state.order(accepted))
-                .filter(|entry| entry.order.terms().account == *account)
-                .ok_or_else(|| error::of_refusal(&order_not_found(order_id)))?;
-            Ok(Reply::Order(Box::new(codec::order_to_pb(entry))))
-        }
-        Ask::Orders(filter) => Ok(Reply::Orders(page(state, filter))),
-        Ask::Halts => Ok(Reply::Halts(state.halts().map(codec::halt_to_pb).collect())),
-        Ask::Account(account) => Ok(Reply::Account(Box::new(view(state, account)))),
-        Ask::LiveOrders(account) => {
-            let account = state.account(account);
-            Ok(Reply::LiveOrders(account.map_or(0, |account| account.live.len())))
-        }
-        Ask::Sessions => {
-            let sessions = state.accounts().flat_map(|(_, account)| account.sessions.values());
-            Ok(Reply::Sessions(sessions.cloned().collect()))
-        }
-        Ask::Sequence => Ok(Reply::Sequence(state.sequence())),
-        Ask::State => Ok(Reply::State(Box::new(state.clone()))),
-    }
-}
-
-fn view(state: &State, account: &AccountId) -> AccountView {
-    let Some(account) = state.account(account) else {
-        return AccountView::default();
-    };
-    // What is held here is not the venue's to know.
-    let live = account.live.iter().filter_map(|order| state.order(*order));
-    let at_venue = live.filter(|entry| entry.order.status().is_at_venue());
-    let closed = account
-        .orders
-        .iter()
-        .rev()
-        .filter(|order| !account.live.contains(order))
-        .take(RECENT)
-        .filter_map(|order| state.order(*order));
-    AccountView {
-        opened: account.opened,
-        balances: account.balances.clone(),
-        live: at_venue.map(KnownOrder::from).collect(),
-        closed: closed.map(KnownOrder::from).collect(),
-        external: account.external.values().cloned().collect(),
-        is_in_doubt: false,
-    }
-}
-
-fn page(state: &State, filter: &OrderFilter) -> Vec<codec::OrderMessage> {
-    let Some(account) = state.account(&filter.account) else {
-        return Vec::new();
-    };
-    let orders = if filter.open_only {
-        &account.live
-    } else {
-        &account.orders
-    };
-    orders
-        .range(..filter.before)
-        .rev()
-        .filter_map(|order| state.order(*order))
-        .filter(|entry| {
-            filter
-                .symbol
-                .as_ref()
-                .is_none_or(|symbol| *symbol == entry.order.terms().symbol)
-        })
-        .take(filter.limit)
-        .map(codec::order_to_pb)
-        .collect()
 }

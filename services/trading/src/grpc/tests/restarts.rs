@@ -2,6 +2,7 @@
 
 use super::reconcile::alerts;
 use super::*;
+use crate::venue::fake::Fate;
 use std::path::PathBuf;
 
 fn snapshots(folder: &Path) -> Vec<PathBuf> {
@@ -49,6 +50,42 @@ async fn a_start_from_a_snapshot_knows_what_one_from_every_record_knows() {
         }
         bench.stop().await;
     }
+}
+
+#[tokio::test]
+async fn what_was_under_way_is_asked_for_before_any_account_is_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = start(folder.path(), None).await;
+    bench.venue.fail_queries(usize::MAX);
+    bench.venue.on_place([Fate::AnswerLost]);
+    let placed = bench.place("a", "1", "99").await;
+    bench.until(&placed.order_id, OrderStatus::Unknown).await;
+    let venue = bench.stop().await;
+    venue.clear();
+    let looks = venue.looks().len();
+    let answers = venue.hold_looks();
+
+    let bench = launch(folder.path(), Some(venue), config(), accounts()).await;
+    let open = async || {
+        let get = pb::GetOrderRequest {
+            account_id: "paper-1".into(),
+            order_id: placed.order_id.clone(),
+        };
+        // Refused while the journals are replayed.
+        let order = bench
+            .client()
+            .get_order(bench.ask(get))
+            .await
+            .ok()?
+            .into_inner()
+            .order?;
+        (order.status() == OrderStatus::Open).then_some(())
+    };
+    eventually(open).await;
+    assert_eq!(bench.venue.looks().len(), looks, "no account was looked at yet");
+    answers.add_permits(accounts().len());
+    bench.readiness.ready().await;
+    bench.stop().await;
 }
 
 #[tokio::test]
