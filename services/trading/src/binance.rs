@@ -25,7 +25,7 @@ use parking_lot::Mutex;
 use reqwest::Method;
 use reqwest::header::RETRY_AFTER;
 use serde::de::DeserializeOwned;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -62,8 +62,8 @@ pub struct Binance {
     /// When the venue's clock was last read because a request's time was refused, on our monotonic clock.
     doubted: Mutex<Option<Duration>>,
     budget: Mutex<Budget>,
-    /// The symbols with icebergs, as last told.
-    icebergs: Mutex<BTreeSet<Symbol>>,
+    /// The symbols with icebergs and their most parts, as last told.
+    icebergs: Mutex<BTreeMap<Symbol, u64>>,
 }
 
 /// One endpoint of the REST API.
@@ -262,7 +262,7 @@ impl Venue for Binance {
         Ok(())
     }
 
-    fn icebergs(&self) -> BTreeSet<Symbol> {
+    fn icebergs(&self) -> BTreeMap<Symbol, u64> {
         self.icebergs.lock().clone()
     }
 

@@ -7,7 +7,7 @@ use crate::core::{ListedTerms, Trade, VenueState};
 use async_trait::async_trait;
 use domain::{AccountId, Asset, Money, Price, Quantity, Side, Symbol, TimeInForce, Timestamp, Venue as VenueName};
 use mesh::time::Clock;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -175,9 +175,10 @@ pub trait Venue: Send + Sync + 'static {
     /// Asks for its clock and what it offers; [`Venue::now`] and [`Venue::icebergs`] are right afterwards.
     async fn synchronise(&self) -> Result<(), VenueError>;
 
-    /// The symbols of which it shows a part of an order when asked to. None, where it does not say.
-    fn icebergs(&self) -> BTreeSet<Symbol> {
-        BTreeSet::new()
+    /// The symbols of which it shows a part of an order when asked to, each with how many such parts an order may have. None,
+    /// where it does not say.
+    fn icebergs(&self) -> BTreeMap<Symbol, u64> {
+        BTreeMap::new()
     }
 
     /// Places an order.

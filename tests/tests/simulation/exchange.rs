@@ -5,6 +5,7 @@ use super::states::State;
 use super::world::{BEGINNING, World};
 use domain::{AccountId, Asset, Instrument, InstrumentStatus, Liquidity, Money, Price, Symbol, Timestamp, TradeId};
 use exchange::core::effects::{Effects, Execution, UserEvent, UserEventKind};
+use exchange::core::filters::ICEBERG_PARTS;
 use exchange::core::market::Market;
 use exchange::core::order::{Fill, Order, Side, Status};
 use exchange::core::request::NewOrder;
@@ -12,7 +13,7 @@ use exchange::core::units::{Atoms, ONE, show};
 use exchange::core::venue::{self, Options, Venue};
 use parking_lot::Mutex;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::{mpsc, oneshot};
@@ -243,9 +244,10 @@ impl Exchange {
     }
 
     /// The symbols of which the venue shows a part of an order when asked to, as it says: all but one.
-    pub(crate) fn icebergs(&self) -> BTreeSet<Symbol> {
+    pub(crate) fn icebergs(&self) -> BTreeMap<Symbol, u64> {
         let symbols = self.marks().into_keys();
-        symbols.filter(|symbol| symbol.as_str() != WITHOUT_ICEBERGS).collect()
+        let allowed = symbols.filter(|symbol| symbol.as_str() != WITHOUT_ICEBERGS);
+        allowed.map(|symbol| (symbol, ICEBERG_PARTS as u64)).collect()
     }
 
     /// The marks as the data service has them.

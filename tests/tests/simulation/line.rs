@@ -14,7 +14,7 @@ use exchange::core::units::{parse, show};
 use exchange::core::venue::Venue as Core;
 use mesh::time::Clock;
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -260,7 +260,7 @@ impl Venue for Line {
         Ok(())
     }
 
-    fn icebergs(&self) -> BTreeSet<Symbol> {
+    fn icebergs(&self) -> BTreeMap<Symbol, u64> {
         self.exchange.icebergs()
     }
 

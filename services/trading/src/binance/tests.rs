@@ -263,17 +263,23 @@ async fn every_other_endpoint() {
         json!({"rateLimits": [
             {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 141},
         ], "symbols": [
-            {"symbol": "BTCUSDT", "status": "TRADING", "icebergAllowed": true},
+            {"symbol": "BTCUSDT", "status": "TRADING", "icebergAllowed": true, "filters": [
+                {"filterType": "PRICE_FILTER", "minPrice": "0.01", "maxPrice": "1000", "tickSize": "0.01"},
+                {"filterType": "ICEBERG_PARTS", "limit": 10},
+            ]},
             {"symbol": "ETHUSDT", "icebergAllowed": false},
             {"symbol": "XRPUSDT"},
+            {"symbol": "SOLUSDT", "icebergAllowed": true},
             {"symbol": "odd/name", "icebergAllowed": true},
         ]}),
     );
     assert!(rig.venue.icebergs().is_empty());
     rig.venue.synchronise().await.unwrap();
     assert_eq!(
-        rig.venue.icebergs().iter().map(Symbol::as_str).collect::<Vec<_>>(),
-        ["BTCUSDT"]
+        rig.venue.icebergs(),
+        BTreeMap::from(
+            [("BTCUSDT", 10), ("SOLUSDT", u64::MAX)].map(|(name, parts)| (Symbol::parse(name).unwrap(), parts))
+        )
     );
     assert_eq!(rig.venue.now(), Timestamp::from_millis(NOW + 1_500));
     assert_eq!(rig.venue.name().as_str(), "exchange");

@@ -5,7 +5,7 @@ use crate::venue::{Holding, OpenOrder, VenueError, VenueOrder};
 use domain::{Asset, Liquidity, Money, Price, Quantity, Side, Symbol, Timestamp, TradeId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// An order: the answer to placing, cancelling and asking, and an entry of `openOrders`.
@@ -72,7 +72,7 @@ pub(super) struct TimeBody {
     pub(super) server_time: i64,
 }
 
-/// `GET /api/v3/exchangeInfo`, its limits and which symbols have icebergs.
+/// `GET /api/v3/exchangeInfo`, its limits and which symbols have icebergs, of how many parts.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct InfoBody {
@@ -87,15 +87,33 @@ struct SymbolBody {
     symbol: String,
     #[serde(default)]
     iceberg_allowed: bool,
+    #[serde(default)]
+    filters: Vec<FilterBody>,
+}
+
+/// A rule of a symbol: all but one have other numbers than a limit.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FilterBody {
+    filter_type: String,
+    limit: Option<u64>,
+}
+
+impl SymbolBody {
+    /// How many parts an order may have: without a rule any number.
+    fn most_parts(&self) -> u64 {
+        let rule = self.filters.iter().find(|filter| filter.filter_type == "ICEBERG_PARTS");
+        rule.and_then(|filter| filter.limit).unwrap_or(u64::MAX)
+    }
 }
 
 impl InfoBody {
-    /// The symbols of which the venue shows a part of an order when asked to; one with a name that is none here is left out,
-    /// as it is among the instruments.
-    pub(super) fn icebergs(self) -> BTreeSet<Symbol> {
+    /// The symbols of which the venue shows a part of an order when asked to, and how many parts at most; one with a name that
+    /// is none here is left out, as it is among the instruments.
+    pub(super) fn icebergs(self) -> BTreeMap<Symbol, u64> {
         let allowed = self.symbols.into_iter().filter(|symbol| symbol.iceberg_allowed);
         allowed
-            .filter_map(|symbol| Symbol::parse(&symbol.symbol).ok())
+            .filter_map(|symbol| Some((Symbol::parse(&symbol.symbol).ok()?, symbol.most_parts())))
             .collect()
     }
 }

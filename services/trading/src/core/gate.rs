@@ -120,8 +120,8 @@ struct Candidate<'a> {
     now: Now,
     instrument: &'a Instrument,
     mark: Option<Price>,
-    /// Whether the venue shows a part of an order of the symbol when asked to.
-    shows_parts: bool,
+    /// How many parts an order of the symbol may have of which the venue shows one; none when it shows all.
+    most_parts: Option<u64>,
     /// The price around which it will trade: the one that it waits for, or else the mark.
     reference: Option<Price>,
 }
@@ -132,7 +132,7 @@ type Check = fn(&Candidate<'_>) -> Result<(), Refusal>;
 const CHECKS: &[(&str, Check)] = &[
     ("TRADING_HALTED", halted),
     ("instrument rules", instrument_rules),
-    ("ICEBERG_UNSUPPORTED", iceberg),
+    ("ICEBERG_UNSUPPORTED, ICEBERG_PARTS", iceberg),
     ("EXPIRE_TIME_PAST", expiry),
     ("MAX_ORDER_QUANTITY", order_quantity),
     ("MARKET_STALE", market_stale),
@@ -176,7 +176,7 @@ pub(super) fn judge(applicant: &Applicant<'_>, scene: Scene<'_>) -> Result<Appro
         now,
         instrument,
         mark,
-        shows_parts: market.icebergs.contains(&submit.symbol),
+        most_parts: market.icebergs.get(&submit.symbol).copied(),
         reference: stated.or(mark),
     };
     for (_, check) in CHECKS {
@@ -228,12 +228,21 @@ pub(super) fn of_instrument(refusal: InstrumentRefusal) -> Refusal {
 }
 
 fn iceberg(candidate: &Candidate<'_>) -> Result<(), Refusal> {
-    if candidate.submit.wishes.display_quantity.is_none() || candidate.shows_parts {
+    let submit = candidate.submit;
+    let Some(shown) = submit.wishes.display_quantity else {
         return Ok(());
+    };
+    let symbol = &submit.symbol;
+    let Some(most) = candidate.most_parts else {
+        let message = format!("the venue shows all of an order of {symbol}");
+        return Err(Refusal::refused("ICEBERG_UNSUPPORTED", message).with("symbol", symbol));
+    };
+    // More than any quantity is enough for this one.
+    if Quantity::from_lots(most, shown).is_ok_and(|whole| whole < submit.quantity) {
+        let message = format!("{} in parts of {shown} are more than {most} parts", submit.quantity);
+        return Err(Refusal::refused("ICEBERG_PARTS", message).with("limit", most));
     }
-    let symbol = &candidate.submit.symbol;
-    let message = format!("the venue shows all of an order of {symbol}");
-    Err(Refusal::refused("ICEBERG_UNSUPPORTED", message).with("symbol", symbol))
+    Ok(())
 }
 
 fn expiry(candidate: &Candidate<'_>) -> Result<(), Refusal> {

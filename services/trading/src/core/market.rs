@@ -1,7 +1,7 @@
 //! What the shards know of the market: rules and marks, as last heard.
 
 use domain::{Instrument, Price, Symbol, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The price that orders are judged at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +33,8 @@ pub struct Market {
     pub instruments: BTreeMap<Symbol, Instrument>,
     /// The marks by symbol.
     pub marks: BTreeMap<Symbol, Mark>,
-    /// The symbols of which the venue shows a part of an order when asked to.
-    pub icebergs: BTreeSet<Symbol>,
+    /// The symbols of which the venue shows a part of an order when asked to, each with how many such parts an order may have.
+    pub icebergs: BTreeMap<Symbol, u64>,
     /// When the quotes' stream said anything for the last time.
     pub heard: Timestamp,
 }

@@ -8,7 +8,7 @@ use domain::{
 };
 use mesh::time::Clock;
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::{Notify, Semaphore, mpsc};
 
@@ -346,8 +346,8 @@ impl Venue for FakeVenue {
         Ok(())
     }
 
-    fn icebergs(&self) -> BTreeSet<Symbol> {
-        BTreeSet::from([Symbol::parse("BTCUSDT").expect("it is a symbol")])
+    fn icebergs(&self) -> BTreeMap<Symbol, u64> {
+        BTreeMap::from([(Symbol::parse("BTCUSDT").expect("it is a symbol"), 10)])
     }
 
     async fn place(&self, placement: &Placement) -> Result<VenueState, VenueError> {

@@ -71,7 +71,7 @@ fn reduce_only_keeps_within_what_is_held() {
 #[test]
 fn an_iceberg_that_is_cut_to_its_part_hides_nothing() {
     let mut desk = Desk::new();
-    desk.market.icebergs.insert(Symbol::parse("BTCUSDT").unwrap());
+    desk.market.icebergs.insert(Symbol::parse("BTCUSDT").unwrap(), 10);
     desk.accepted(Side::Sell, "4", "120");
     // 6 BTC are left to reduce.
     for (shown, expected) in [("5", Some("5")), ("6", None), ("8", None)] {

@@ -343,3 +343,25 @@ fn a_replacement_that_may_not_go_sets_aside_all_that_it_needs() {
     );
     assert_eq!(desk.replayed(), desk.decider.state);
 }
+
+#[test]
+fn a_replacement_has_no_more_parts_than_the_venue_allows() {
+    let mut desk = Desk::new();
+    desk.market.icebergs.insert(Symbol::parse("BTCUSDT").unwrap(), 10);
+    let wishes = Wishes {
+        display_quantity: Some(quantity("0.5")),
+        ..Wishes::default()
+    };
+    let Answer::Accepted(old) = desk.wish(Side::Buy, "5", "100", wishes) else {
+        panic!()
+    };
+    desk.news(old, News::State(state_of(Live, "0", &[])));
+    assert_eq!(reason(&desk.replace(old, "5.1", "", "")), "ICEBERG_PARTS");
+    assert_eq!(
+        desk.entry(old).order.status(),
+        OrderStatus::Open,
+        "nothing was cancelled"
+    );
+    let new = desk.replaced(old, "4", "", "");
+    assert_eq!(desk.entry(new).shown(), Some(quantity("0.5")));
+}

@@ -197,17 +197,21 @@ fn what_makes_no_sense_is_refused_at_the_gate() {
         );
     }
     let mut desk = Desk::new();
-    desk.market.icebergs.insert(Symbol::parse("BTCUSDT").unwrap());
+    desk.market.icebergs.insert(Symbol::parse("BTCUSDT").unwrap(), 10);
     assert_eq!(
         reason(&desk.wish(Side::Buy, "1", "100", shown("0.0001"))),
         "QUANTITY_TOO_SMALL"
     );
-    let Answer::Accepted(order) = desk.wish(Side::Buy, "1", "100", shown("0.5")) else {
+    assert_eq!(
+        reason(&desk.wish(Side::Buy, "1", "100", shown("0.099"))),
+        "ICEBERG_PARTS"
+    );
+    let Answer::Accepted(order) = desk.wish(Side::Buy, "1", "100", shown("0.1")) else {
         panic!()
     };
     assert_eq!(
         desk.entry(order).order.terms().conditions.display_quantity,
-        Some(quantity("0.5"))
+        Some(quantity("0.1"))
     );
 }
 
