@@ -1,8 +1,8 @@
 //! The two ways in: the same request over REST or over gRPC.
 
+use super::asked::Asked;
 use super::client::{Answer, Rest};
 use super::grpc::Grpc;
-use super::load::Asked;
 use super::tally::Kind;
 use std::error::Error;
 

@@ -1,5 +1,6 @@
 //! The open-loop generator: a thread that lets each request go when it is due, whatever became of those before.
 
+use super::asked::Asked;
 use super::client::Answer;
 use super::door::Door;
 use super::market::Market;
@@ -30,23 +31,6 @@ pub struct Plan {
     pub seed: u64,
     /// The ids of the requests are this and their number.
     pub prefix: String,
-}
-
-/// A request that is due.
-#[derive(Debug)]
-pub struct Asked {
-    /// What it asks for.
-    pub kind: Kind,
-    /// Its id: the client's order id of a submit, the request id of a cancel.
-    pub id: String,
-    /// The account.
-    pub account: String,
-    /// What is posted.
-    pub body: Value,
-    /// The platform's id of the order that a cancel is about; empty for a submit.
-    pub order: String,
-    at: Instant,
-    rests: bool,
 }
 
 /// Sees every request and every answer, and says whether a request is sent again.
