@@ -4,26 +4,32 @@
 //! It has one writer, fenced by its epoch: opening a journal takes its lock and begins a new epoch. Group commit belongs
 //! to the caller: one [`Journal::append`] is one batch, one write and one sync.
 
+mod aside;
 mod batch;
 mod disk;
 mod failure;
 mod file;
+mod fold;
 mod history;
 mod meta;
 mod reader;
 mod recovery;
 mod segment;
 mod snapshot;
+mod snapshotter;
 mod tail;
 #[doc(hidden)]
 pub mod testing;
 mod writer;
 
+pub use aside::aside;
 pub use disk::{Disk, DiskFile, FileSign, RealDisk};
 pub use failure::DISK_FULL;
 pub use file::{FileJournal, FileJournalOptions};
+pub use fold::{Fold, from_snapshot, replay, replay_until};
 pub use history::History;
 pub use recovery::Recovery;
+pub use snapshotter::{Snapshotter, write_snapshot};
 
 use std::sync::Arc;
 

@@ -10,6 +10,7 @@ mod crash;
 mod damage;
 mod room;
 mod snapshots;
+mod snapshotter;
 mod zeros;
 
 const FOLDER: &str = "/journal";
@@ -44,6 +45,13 @@ async fn fill(journal: &mut FileJournal, last: u64) {
         let end = (first + first % 4).min(last);
         let records = (first..=end).map(record).collect();
         assert_eq!(journal.append(records).await.unwrap(), first);
+    }
+}
+
+/// One batch a record up to `last`.
+async fn singles(journal: &mut FileJournal, last: u64) {
+    for next in journal.next_sequence()..=last {
+        journal.append(vec![record(next)]).await.unwrap();
     }
 }
 

@@ -17,13 +17,6 @@ fn newest(journal: &FileJournal) -> Option<(u64, Vec<u8>)> {
     newest.map(|snapshot| (snapshot.sequence, snapshot.state))
 }
 
-/// One batch a record up to `last`.
-async fn singles(journal: &mut FileJournal, last: u64) {
-    for next in journal.next_sequence()..=last {
-        journal.append(vec![record(next)]).await.unwrap();
-    }
-}
-
 #[tokio::test]
 async fn the_newest_intact_snapshot_of_two_is_used() {
     let disk = SimulatedDisk::default();

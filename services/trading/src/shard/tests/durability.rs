@@ -157,7 +157,7 @@ async fn what_cannot_be_used_sends_the_start_further_back() {
     }
     let snapshots = journal.snapshots().unwrap();
     let mut early = State::new(0, KEPT);
-    replay::replay_until(&mut early, &*journal.reader(), 10, || false).unwrap();
+    mesh::journal::replay_until(&mut early, &*journal.reader(), 10).unwrap();
     let bytes = snapshot::encode(&early).unwrap();
     snapshots.write(10, &bytes).unwrap();
     assert_eq!(restored(&journal).0, 10);
@@ -181,18 +181,18 @@ async fn a_snapshot_that_cannot_be_written_waits_for_the_next() {
     }
     disk.set_free(Some(0));
     let taker = snapshotter(&journal);
-    assert_eq!(taker.take(&CancellationToken::new()).unwrap(), 12);
+    assert_eq!(taker.take(&CancellationToken::new()).await.unwrap(), 12);
     assert_eq!(journal.snapshots().unwrap().newest(u64::MAX).unwrap(), None);
     disk.set_free(None);
     let stopped = CancellationToken::new();
     stopped.cancel();
-    taker.take(&stopped).unwrap();
+    taker.take(&stopped).await.unwrap();
     assert_eq!(
         journal.snapshots().unwrap().newest(u64::MAX).unwrap(),
         None,
         "told to stop, it writes none"
     );
-    taker.take(&CancellationToken::new()).unwrap();
+    taker.take(&CancellationToken::new()).await.unwrap();
     assert_eq!(restored(&journal).0, 12);
 }
 
