@@ -1,5 +1,6 @@
 //! `bench`: measurements, each printed under the machine it ran on and beside a limit or a peer.
 
+mod bare;
 mod book;
 mod boot;
 mod layers;
@@ -42,7 +43,7 @@ struct Arguments {
 enum What {
     /// Time until the platform is ready, then its memory and CPU with 120 live symbols
     Boot(Boot),
-    /// Orders at a fixed rate: latency from when each was due
+    /// Orders at a fixed rate: latency from when each was due, beside the least that a durable answer costs here
     Orders(Orders),
     /// The highest rate of orders that is sustained within a limit of p99, over REST and over gRPC
     Sustained(Sustained),
@@ -58,6 +59,12 @@ enum What {
     Book,
     /// The matching book beside `orderbook-rs`
     Matching,
+    /// The peer of `orders`: a bare server that appends each request to a file in this folder
+    #[command(hide = true)]
+    Bare {
+        /// The folder
+        folder: PathBuf,
+    },
     /// All of them
     All {
         #[command(flatten)]
@@ -109,6 +116,9 @@ pub(crate) struct Orders {
     /// Over gRPC in place of REST
     #[arg(long)]
     pub(crate) grpc: bool,
+    /// Without the peer
+    #[arg(long)]
+    pub(crate) no_peer: bool,
 }
 
 /// Options of `sustained`.
@@ -187,7 +197,10 @@ fn main() -> Outcome {
     // It is the first of this process.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let binary = arguments.binary.as_path();
-    println!("{}\n", machine::describe());
+    // The peer's first line says where it listens.
+    if !matches!(arguments.what, What::Bare { .. }) {
+        println!("{}\n", machine::describe());
+    }
     match &arguments.what {
         What::Boot(options) => boot::run(binary, options),
         What::Orders(options) => order_rate::run(binary, options),
@@ -197,6 +210,7 @@ fn main() -> Outcome {
         What::SlowConsumer(options) => slow_consumer::run(binary, options),
         What::Restart(options) => restart::run(binary, options),
         What::Book => book::run(),
+        What::Bare { folder } => bare::run(folder),
         What::Matching => matching::run(),
         What::All { boot, orders, restart } => {
             book::run()?;

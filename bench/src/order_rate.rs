@@ -1,119 +1,91 @@
-//! The latency of orders at a fixed rate, with the platform seen from outside.
+//! The latency of orders at a fixed rate, with the platform seen from outside, beside its peer.
 
+mod peer;
+mod run;
+mod table;
 mod watch;
 
-use crate::machine::Ticks;
 use crate::platform::Platform;
-use crate::report::{self, verdict};
+use crate::report;
 use crate::session::{self, Session};
 use crate::{Orders, Outcome};
-use bench::orders::{Kind, Tally};
+use run::Run;
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
+use table::{P99_LIMIT_MS, PEER};
 use watch::Watch;
 
-const P99_LIMIT_MS: f64 = 5.0;
-/// How often the platform is looked at.
-const WINDOW: Duration = Duration::from_secs(10);
 const SYNCS: usize = 200;
 
-/// Measures and prints.
+/// Measures and prints: the peer, the platform, and the peer again.
 ///
 /// # Errors
-/// When the platform does not start, or does not answer at all.
+/// When one of them does not start, or does not answer at all.
 pub(crate) fn run(binary: &Path, options: &Orders) -> Outcome {
+    let runtime = session::client_runtime()?;
+    let mut peers = Vec::new();
+    if !options.no_peer {
+        peers.push(("before", runtime.block_on(peer::measure(options))?));
+    }
     let platform = session::platform(binary, options.accounts, &[])?;
     let synced = sync_times(platform.folder())?;
-    session::client_runtime()?.block_on(measure(&platform, options, synced))
+    let ours = runtime.block_on(measure(&platform, options))?;
+    drop(platform);
+    if !options.no_peer {
+        peers.push(("after", runtime.block_on(peer::measure(options))?));
+    }
+    show(options, &ours, &peers, synced)
 }
 
-async fn measure(platform: &Platform, options: &Orders, synced: (f64, f64)) -> Outcome {
+async fn measure(platform: &Platform, options: &Orders) -> Result<Run, Box<dyn std::error::Error + Send + Sync>> {
     let session = Session::open(platform, options.grpc, options.accounts, options.connections).await?;
     let load = session.load(options.rate, options.connections, options.seed, "bench-");
-    load.clone()
-        .send_all(Duration::from_secs(options.warm_up.into()))
-        .await?;
-    drop(load.take_tally());
-
+    run::warm_up(&load, options).await?;
     let mut watch = Watch::new(platform);
-    let mut total = Tally::new();
-    let ticks = Ticks::now();
-    let begun = Instant::now();
-    let mut sending = tokio::spawn(load.clone().send_all(Duration::from_secs(options.seconds.into())));
-    loop {
-        tokio::select! {
-            sent = &mut sending => { sent??; break; }
-            () = tokio::time::sleep(WINDOW) => {
-                let window = load.take_tally();
-                watch.look(begun.elapsed(), &window, load.in_flight()).await;
-                total.add(&window)?;
-            }
-        }
-    }
-    let took = begun.elapsed();
-    let stolen = Ticks::now().stolen_since(ticks);
-    let window = load.take_tally();
-    total.add(&window)?;
-    watch.look(took, &window, load.in_flight()).await;
-    show(options, &total, took, (synced, stolen));
+    let span = Duration::from_secs(options.seconds.into());
+    let run = Run::of(&load, span, async |at, window| {
+        watch.look(at, window, load.in_flight()).await;
+    })
+    .await?;
     report::print(
         "orders: each 10 s, what is decided and not yet answered by the venue, and the process",
         watch::HEADER,
         watch.rows(),
     );
     println!("{}\n\n{}\n", watch.insides().await, platform.complaints());
-    Ok(())
+    Ok(run)
 }
 
-fn show(options: &Orders, total: &Tally, took: Duration, (synced, stolen): ((f64, f64), f64)) {
-    let rows = [Kind::Submit, Kind::Cancel]
-        .map(|kind| {
-            let measured = total.of(kind);
-            let at = |share: f64| measured.latency_ms(share);
-            [
-                kind.name().to_owned(),
-                format!("{:.1}", report::per_second(measured.answered(), took)),
-                format!("{:.2}", at(0.5)),
-                format!("{:.2}", at(0.99)),
-                format!("{:.2}", at(0.999)),
-                format!("{:.2}", at(1.0)),
-                measured.refused().to_string(),
-                verdict(at(0.99) < P99_LIMIT_MS),
-            ]
-        })
-        .to_vec();
-    report::print(
-        &format!(
-            "orders: {} requests a second due for {} s over {}, {} accounts, at most {} connections, client on the same machine.\n\
-             Milliseconds from when each was due until its durable answer; limit p99 < {P99_LIMIT_MS} ms.\n\
-             This disk alone, before: write and fdatasync of 4 KiB p50 {:.2} ms, p99 {:.2} ms. Stolen by the hypervisor meanwhile: \
-             {stolen:.1} % of the processors.",
-            options.rate,
-            options.seconds,
-            if options.grpc { "gRPC" } else { "REST" },
-            options.accounts,
-            options.connections,
-            synced.0,
-            synced.1
-        ),
-        [
-            "request",
-            "answers a second",
-            "p50",
-            "p99",
-            "p99.9",
-            "max",
-            "refused or failed",
-            "p99 limit",
-        ],
-        rows,
+fn show(options: &Orders, ours: &Run, peers: &[(&str, Run)], synced: (f64, f64)) -> Outcome {
+    let mut title = format!(
+        "orders: {} requests a second due for {} s over {}, {} accounts, at most {} connections, client on the same machine.\n\
+         Milliseconds from when each was due until its durable answer; limit p99 < {P99_LIMIT_MS} ms. Stolen by the hypervisor \
+         meanwhile, of all processors.\n\
+         This disk alone, before: write and fdatasync of 4 KiB p50 {:.2} ms, p99 {:.2} ms.",
+        options.rate,
+        options.seconds,
+        if options.grpc { "gRPC" } else { "REST" },
+        options.accounts,
+        options.connections,
+        synced.0,
+        synced.1
     );
-    let errors: Vec<String> = total
+    if !peers.is_empty() {
+        title += &format!(
+            "\n{PEER}: the same load over REST for {} s before and after, without the platform. It appends each request to one \
+             file, a\nsync for all that wait, and answers: no login, no risk gate, no venue. The ratios are to both its runs.",
+            peer::span(options).as_secs()
+        );
+    }
+    report::print(&title, table::HEADER, table::rows(ours, peers)?);
+    let errors: Vec<String> = ours
+        .tally
         .errors()
         .map(|(error, count)| format!("  {count} x {error}"))
         .collect();
     println!("errors by status and reason: {}\n{}\n", errors.len(), errors.join("\n"));
+    Ok(())
 }
 
 /// What a durable answer costs at least: p50 and p99 in milliseconds of small synchronised writes to the same disk.

@@ -81,13 +81,27 @@ impl Session {
     ) -> Result<Self, Failure> {
         let gateway = platform.url("gateway-http");
         let rest = log_in(platform, connections).await?;
-        let market = Arc::new(Market::live(&rest).await?);
         let door = match is_grpc {
             true => Grpc::connect(&gateway, &rest.token(), GRPC_CONNECTIONS, TIMEOUT)
                 .await?
                 .into(),
             false => rest.clone().into(),
         };
+        Self::begin(rest, door, accounts).await
+    }
+
+    /// The same over REST with a server at `url` that asks nobody who they are.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(crate) async fn with_bare(url: &str, accounts: u32, connections: u32) -> Result<Self, Failure> {
+        let rest = Rest::new(url, connections, TIMEOUT)?;
+        let door = rest.clone().into();
+        Self::begin(rest, door, accounts).await
+    }
+
+    async fn begin(rest: Rest, door: Door, accounts: u32) -> Result<Self, Failure> {
+        let market = Arc::new(Market::live(&rest).await?);
         let refreshing = tokio::spawn(refresh(rest.clone(), market.clone()));
         Ok(Self {
             rest,

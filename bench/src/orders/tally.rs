@@ -27,7 +27,7 @@ impl Kind {
 }
 
 /// Latencies of every answer, good or bad, and of requests that got none.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Measured {
     latencies: Histogram<u64>,
     refused: u64,
@@ -117,6 +117,16 @@ impl Tally {
         }
     }
 
+    /// The requests of both kinds together.
+    pub fn all(&self) -> Measured {
+        let mut all = self.submits.clone();
+        all.latencies
+            .add(&self.cancels.latencies)
+            .expect("both kinds have the same bounds");
+        all.refused += self.cancels.refused;
+        all
+    }
+
     /// Errors by kind, status and reason.
     pub fn errors(&self) -> impl Iterator<Item = (&String, &u64)> {
         self.errors.iter()
@@ -145,6 +155,9 @@ mod tests {
         );
         assert_eq!(total.of(Kind::Cancel).refused(), 2);
         assert!((total.of(Kind::Cancel).latency_ms(1.0) - 4.0).abs() < 0.01);
+        let all = total.all();
+        assert_eq!((all.answered(), all.refused()), (4, 2));
+        assert!((all.latency_ms(0.5) - 2.0).abs() < 0.01 && (all.latency_ms(1.0) - 4.0).abs() < 0.01);
         assert_eq!(
             total.errors().next(),
             Some((&"cancel: 404 ORDER_UNKNOWN".to_owned(), &2))
