@@ -51,7 +51,7 @@ impl Share {
 }
 
 impl<F: Fold> Snapshotter<F> {
-    /// Takes a snapshot after every so many records, until told to stop.
+    /// Takes a snapshot after every so many records, until told to stop: then at once, with whatever is half done.
     ///
     /// # Errors
     /// The journal's when it cannot be read, and those of [`Fold::apply`]: it is damaged, and the process must end.
@@ -68,41 +68,43 @@ impl<F: Fold> Snapshotter<F> {
                 reached = durable.wait_for(|sequence| *sequence >= due) => if reached.is_err() { return Ok(()) },
                 () = stop.cancelled() => return Ok(()),
             }
-            last = self.take_with(share, &stop).await?;
+            last = tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                taken = self.take_with(share) => taken?,
+            };
             share = Share::next(last, self.every, *durable.borrow());
         }
     }
 
-    /// Takes one at the end of what is durable, unless told to stop, and answers where that is.
+    /// Takes one at the end of what is durable, and answers where that is.
     ///
     /// # Errors
     /// As [`Snapshotter::run`]. That it cannot be written is told to [`Fold::snapshot_written`].
-    pub async fn take(&self, stop: &CancellationToken) -> Result<u64> {
-        self.take_with(Share::Rest, stop).await
+    pub async fn take(&self) -> Result<u64> {
+        self.take_with(Share::Rest).await
     }
 
-    pub(super) async fn take_with(&self, share: Share, stop: &CancellationToken) -> Result<u64> {
+    pub(super) async fn take_with(&self, share: Share) -> Result<u64> {
         let last = *self.reader.durable().borrow();
         let place = match share {
             _ if !self.snapshots.blocks() => Place::Here,
             Share::Rest => Place::behind()?,
             Share::Equal => Place::Among,
         };
-        let mut state = self.from_snapshot(&place).await?;
-        while state.sequence() < last && !stop.is_cancelled() {
+        let mut state = self.last_snapshot(&place).await?;
+        while state.sequence() < last {
             let (reader, from) = (Arc::clone(&self.reader), state.sequence());
             let records = self.files(move || chunk(&*reader, from, last, CHUNK)).await?;
             let applied = move || apply_all(&mut state, records).map(|()| state);
             state = place.compute(applied).await??;
         }
-        if !stop.is_cancelled() {
-            self.write(&place, state).await?;
-        }
+        self.write(&place, state).await?;
         Ok(last)
     }
 
     /// As [`super::from_snapshot`].
-    async fn from_snapshot(&self, place: &Place) -> Result<F> {
+    async fn last_snapshot(&self, place: &Place) -> Result<F> {
         let mut at_most = u64::MAX;
         loop {
             let snapshots = Arc::clone(&self.snapshots);

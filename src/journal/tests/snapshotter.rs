@@ -1,5 +1,7 @@
 //! Snapshots beside the work: what they hold, what a start makes of them, and who computes them.
 
+use std::sync::mpsc;
+
 use parking_lot::Mutex;
 use rustix::process::getpriority_process;
 use tokio::sync::watch;
@@ -18,6 +20,43 @@ struct Lengths {
     is_sound: bool,
     levels: Levels,
     outcomes: Arc<Mutex<Vec<Result<()>>>>,
+}
+
+/// Applies records once it may.
+#[derive(Clone)]
+struct Slow {
+    lengths: Lengths,
+    asked: watch::Sender<bool>,
+    may_go_on: Arc<Mutex<mpsc::Receiver<()>>>,
+}
+
+impl Fold for Slow {
+    fn sequence(&self) -> u64 {
+        self.lengths.sequence
+    }
+
+    fn apply(&mut self, sequence: u64, bytes: &[u8]) -> Result<()> {
+        self.asked.send_replace(true);
+        // Until there is nobody left who could say so.
+        let _ = self.may_go_on.lock().recv();
+        self.lengths.apply(sequence, bytes)
+    }
+
+    fn encode(&self) -> Result<Vec<u8>> {
+        self.lengths.encode()
+    }
+
+    fn decode(&self, snapshot: &[u8]) -> Result<Slow> {
+        let lengths = self.lengths.decode(snapshot)?;
+        Ok(Slow {
+            lengths,
+            ..self.clone()
+        })
+    }
+
+    fn snapshot_written(&self, outcome: &Result<()>) {
+        self.lengths.snapshot_written(outcome);
+    }
 }
 
 /// The `nice` levels of the threads that were here.
@@ -175,7 +214,7 @@ async fn what_cannot_be_used_sends_a_start_further_back() {
     assert_eq!(started(&journal), (10, sum(30)));
     // The task goes back as far as a start does.
     let taker = snapshotter(&journal, &none());
-    taker.take(&CancellationToken::new()).await.unwrap();
+    taker.take().await.unwrap();
     assert_eq!(started(&journal), (30, sum(30)));
     singles(&mut journal, 32).await;
     for sequence in [31, 32] {
@@ -189,21 +228,18 @@ async fn what_cannot_be_written_is_told_and_the_next_may_be() {
     let disk = SimulatedDisk::default();
     let (mut journal, _) = open(&disk).unwrap();
     fill(&mut journal, 12).await;
-    let (empty, go_on) = (none(), CancellationToken::new());
+    let empty = none();
     let unsound = Lengths {
         is_sound: false,
         ..empty.clone()
     };
-    assert_eq!(snapshotter(&journal, &unsound).take(&go_on).await.unwrap(), 12);
+    assert_eq!(snapshotter(&journal, &unsound).take().await.unwrap(), 12);
     disk.set_free(Some(0));
     let taker = snapshotter(&journal, &empty);
-    assert_eq!(taker.take(&go_on).await.unwrap(), 12);
-    let stopped = CancellationToken::new();
-    stopped.cancel();
+    assert_eq!(taker.take().await.unwrap(), 12);
+    assert_eq!(started(&journal), (0, sum(12)));
     disk.set_free(None);
-    taker.take(&stopped).await.unwrap();
-    assert_eq!(started(&journal), (0, sum(12)), "told to stop, it writes none");
-    taker.take(&go_on).await.unwrap();
+    taker.take().await.unwrap();
     assert_eq!(started(&journal), (12, sum(12)));
     let outcomes = std::mem::take(&mut *empty.outcomes.lock());
     let reasons = outcomes.iter().map(|outcome| outcome.as_ref().map_err(Error::reason));
@@ -255,13 +291,43 @@ async fn who_computes_a_snapshot_yields_and_who_holds_the_journals_locks_does_no
             empty: empty.clone(),
             every: 10,
         };
-        let last = taker.take_with(share, &CancellationToken::new()).await.unwrap();
+        let last = taker.take_with(share).await.unwrap();
         assert_eq!((last, started(&journal)), (3_000, (3_000, sum(3_000))));
         let (levels, files) = (empty.levels.lock().clone(), files.lock().clone());
         assert!(levels.iter().all(|level| *level == expected), "{share:?}: {levels:?}");
         assert!(files.iter().all(|level| *level == own), "{share:?}: {files:?}");
         assert!(!levels.is_empty() && !files.is_empty());
     }
+}
+
+#[tokio::test]
+async fn who_is_told_to_stop_waits_for_no_computation() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, _) = FileJournal::open(folder.path(), FileJournalOptions::default()).unwrap();
+    fill(&mut journal, 10).await;
+    let (asked, mut is_asked) = watch::channel(false);
+    let (held, may_go_on) = mpsc::channel();
+    let slow = Slow {
+        lengths: none(),
+        asked,
+        may_go_on: Arc::new(Mutex::new(may_go_on)),
+    };
+    let outcomes = Arc::clone(&slow.lengths.outcomes);
+    let taker = Snapshotter {
+        reader: journal.reader(),
+        snapshots: journal.snapshots().unwrap(),
+        empty: slow,
+        every: 10,
+    };
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(taker.run(stop.clone()));
+    is_asked.wait_for(|asked| *asked).await.unwrap();
+    stop.cancel();
+    task.await.unwrap().unwrap();
+    drop(held);
+    // The thread ends with what it was doing, and lets go of all that it had.
+    assert!(is_asked.wait_for(|asked| !*asked).await.is_err());
+    assert_eq!((outcomes.lock().len(), started(&journal)), (0, (0, sum(10))));
 }
 
 #[test]
