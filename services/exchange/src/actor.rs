@@ -3,6 +3,7 @@
 
 use crate::codec;
 use crate::core::effects::Effects;
+use crate::core::ledger::Ledger;
 use crate::core::venue::Venue;
 use crate::error::ApiError;
 use crate::hub::Hub;
@@ -20,6 +21,11 @@ const BATCH: usize = 1_024;
 pub trait Disk: Send {
     /// Returns when all records are durable. After an error the venue stops.
     async fn append(&mut self, records: Vec<Vec<u8>>) -> Result<(), String>;
+
+    /// No record follows. `ledger` is what all of them add up to.
+    async fn end(self: Box<Self>, ledger: Ledger) {
+        drop(ledger);
+    }
 }
 
 /// Answers once the batch is durable.
@@ -122,10 +128,10 @@ impl Actor {
             let mut effects = Effects::default();
             let mut answers = Vec::new();
             tokio::select! {
-                () = &mut stop => return Ok(()),
+                () = &mut stop => break,
                 _ = timer.tick() => self.venue.advance((self.now)(), &mut effects),
                 request = self.requests.recv() => {
-                    let Some(request) = request else { return Ok(()) };
+                    let Some(request) = request else { break };
                     // At once when nothing was written lately.
                     tokio::time::sleep_until(may_commit).await;
                     answers.push(request(&mut self.venue, (self.now)(), &mut effects));
@@ -143,6 +149,8 @@ impl Actor {
             self.hub.publish_market(&effects.market);
             self.hub.publish_digest(&self.venue);
         }
+        self.disk.end(self.venue.into_ledger()).await;
+        Ok(())
     }
 
     async fn commit(&mut self, effects: &Effects) -> Result<(), String> {

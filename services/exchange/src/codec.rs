@@ -13,7 +13,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::core::ledger::Ledger;
     use crate::core::order::{
@@ -22,8 +22,8 @@ mod tests {
     use crate::core::order_list::{Contingency, OrderList};
     use std::collections::BTreeMap;
 
-    #[test]
-    fn records_survive_the_journal() {
+    /// One of each, with every field set.
+    pub(crate) fn samples() -> Vec<Record> {
         let order = Order {
             id: 7,
             account: "paper-1".into(),
@@ -101,7 +101,7 @@ mod tests {
             list: Some(8),
         };
         let account = "paper-1".to_owned();
-        let records = [
+        vec![
             Record::Started,
             Record::Ids { ceiling: u64::MAX },
             Record::Values {
@@ -149,8 +149,12 @@ mod tests {
                 status: Status::Expired,
                 time: 8,
             },
-        ];
-        for record in records {
+        ]
+    }
+
+    #[test]
+    fn records_survive_the_journal() {
+        for record in samples() {
             assert_eq!(decode(&encode(&record)), Ok(record));
         }
         assert!(decode(b"{}").is_err());

@@ -54,6 +54,8 @@ pub struct Config {
     /// The least time from one append to the journal to the next, in milliseconds, at most 100: orders that come together
     /// share a sync.
     pub commit_interval_ms: u64,
+    /// Records of the journal between two snapshots of the ledger: a start reads about so many at most.
+    pub snapshot_records: u64,
     /// Frames that may wait for one stream reader; a slower one is disconnected.
     pub stream_queue_frames: usize,
     /// Streams of one connection.
@@ -90,6 +92,7 @@ impl Default for Config {
             mailbox: 4_096,
             step_ms: 20,
             commit_interval_ms: 2,
+            snapshot_records: 100_000,
             stream_queue_frames: 16_384,
             max_streams: 1_024,
             max_connections: 1_024,
@@ -117,6 +120,7 @@ impl Config {
             ("mailbox", self.mailbox as u64, 1, 1_000_000),
             ("step_ms", self.step_ms, 1, 1_000),
             ("commit_interval_ms", self.commit_interval_ms, 0, 100),
+            ("snapshot_records", self.snapshot_records, 1, 1_000_000_000),
             ("stream_queue_frames", self.stream_queue_frames as u64, 16, 1_000_000),
             ("max_streams", self.max_streams as u64, 1, 10_000),
             ("max_connections", self.max_connections as u64, 1, 100_000),
@@ -182,11 +186,15 @@ mod tests {
     fn defaults_hold_and_bounds_are_checked() {
         Config::default().check().unwrap();
         type Edit = fn(&mut Config);
-        let table: [(Edit, &str); 4] = [
+        let table: [(Edit, &str); 5] = [
             (|config| config.symbols = 0, "exchange.symbols must be 1 to 1200, not 0"),
             (
                 |config| config.scale = f64::NAN,
                 "exchange.scale must be 0.01 to 20, not NaN",
+            ),
+            (
+                |config| config.snapshot_records = 0,
+                "exchange.snapshot_records must be 1 to 1000000000, not 0",
             ),
             (|config| config.pong_s = 1, "exchange.pong_s must be 20 to 86400, not 1"),
             (

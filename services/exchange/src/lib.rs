@@ -19,6 +19,7 @@ pub mod journal;
 pub mod keys;
 pub mod limits;
 pub mod rest;
+pub mod snapshot;
 pub mod surface;
 pub mod wire;
 pub mod ws;
@@ -54,6 +55,7 @@ pub async fn build(config: Config, deps: Deps) -> mesh::Result<Service> {
         tokio::task::spawn_blocking(move || journal::open(&folder, &config)).await
     };
     let (journal, ledger) = replayed.map_err(|error| mesh::Error::internal("EXCHANGE_REPLAY", error.to_string()))??;
+    tend(&config, &deps, &journal);
     let now = never_back(deps.clock.clone());
     let opened = surface::open(&config, ledger, Box::new(journal), accounts_dir(&config, &deps), now).await;
     let surface = opened.map_err(|reason| mesh::Error::internal("EXCHANGE_JOURNAL", reason))?;
@@ -73,6 +75,22 @@ pub async fn build(config: Config, deps: Deps) -> mesh::Result<Service> {
     let routes = tonic::service::Routes::new(ExchangeServiceServer::new(service));
     drop(ready);
     Ok(Service::new(NAME, routes).with_http(HttpSurface::new(surface.router, address, "exchange.listen")))
+}
+
+/// Starts what goes on beside the venue with its journal: snapshots, and the verification of what the opening has not read.
+fn tend(config: &Config, deps: &Deps, journal: &journal::Journalled) {
+    let stop = deps.shutdown.token();
+    if let Some(history) = journal.history() {
+        let stop = stop.clone();
+        deps.shutdown.spawn("exchange.history", async move {
+            let verified = mesh::journal::aside(true, move || history.verify(|| stop.is_cancelled())).await?;
+            tracing::info!(last = verified.last_sequence, "the journal's past is verified");
+            Ok(())
+        });
+    }
+    if let Some(snapshotter) = journal.snapshotter(config) {
+        deps.shutdown.spawn("exchange.snapshots", snapshotter.run(stop));
+    }
 }
 
 /// The venue's time: the wall clock's, but it never goes back and never stands still. When the wall clock is set back, it

@@ -35,19 +35,19 @@ pub struct Surface {
 /// A ledger of journalled records.
 pub fn replay(config: &Config, records: impl IntoIterator<Item = Vec<u8>>) -> Result<Ledger, String> {
     let mut ledger = venue::ledger(&config.options());
-    fold(&mut ledger, records)?;
+    for record in records {
+        fold(&mut ledger, &record)?;
+    }
     Ok(ledger)
 }
 
-/// Folds journalled records into a ledger.
-pub fn fold(ledger: &mut Ledger, records: impl IntoIterator<Item = Vec<u8>>) -> Result<(), String> {
-    for bytes in records {
-        let record = codec::decode(&bytes)?;
-        if !ledger.knows(&record) {
-            return Err("the journal names a symbol that is not listed: raise `symbols`".to_owned());
-        }
-        ledger.fold(&record);
+/// Folds a journalled record into a ledger.
+pub fn fold(ledger: &mut Ledger, record: &[u8]) -> Result<(), String> {
+    let record = codec::decode(record)?;
+    if !ledger.knows(&record) {
+        return Err("the journal names a symbol that is not listed: raise `symbols`".to_owned());
     }
+    ledger.fold(&record);
     Ok(())
 }
 

@@ -8,8 +8,12 @@
 
 mod common;
 
+use exchange::actor::Disk;
+use exchange::core::order::Status;
+use exchange::core::record::Record;
 use exchange::{Config, NAME};
 use mesh::app::testing::Bed;
+use mesh::app::{Deps, Shutdown};
 use mesh::pb::exchange::exchange_service_client::ExchangeServiceClient;
 use mesh::pb::exchange::{
     ClearFaultsRequest, ClientKind, DisconnectClientsRequest, EndUserDataStreamsRequest, FaultPlan, FaultScope,
@@ -18,7 +22,7 @@ use mesh::pb::exchange::{
 };
 use mesh::time::{Chance, Clock};
 use std::path::Path;
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request};
 
 fn bed(folder: &Path) -> (Bed, Clock) {
     let (clock, _) = Clock::manual(common::START);
@@ -41,7 +45,7 @@ fn request<T>(message: T, token: &str) -> Request<T> {
     request
 }
 
-async fn page(bed: &Bed, token: &str, size: i32, after: &str) -> Result<ListVenueAccountsResponse, Status> {
+async fn page(bed: &Bed, token: &str, size: i32, after: &str) -> Result<ListVenueAccountsResponse, tonic::Status> {
     let mut client = ExchangeServiceClient::new(bed.channels("gateway").to(NAME));
     let asked = ListVenueAccountsRequest {
         page_size: size,
@@ -53,6 +57,18 @@ async fn page(bed: &Bed, token: &str, size: i32, after: &str) -> Result<ListVenu
         .map(tonic::Response::into_inner)
 }
 
+fn has_snapshot(journal: &Path) -> bool {
+    let Ok(mut files) = std::fs::read_dir(journal) else {
+        return false;
+    };
+    files.any(|file| {
+        file.unwrap()
+            .path()
+            .extension()
+            .is_some_and(|extension| extension == "snapshot")
+    })
+}
+
 #[tokio::test]
 async fn operators_see_the_market_and_a_restart_keeps_the_accounts() {
     let folder = tempfile::tempdir().unwrap();
@@ -61,7 +77,10 @@ async fn operators_see_the_market_and_a_restart_keeps_the_accounts() {
     let mut seen = Vec::new();
     for life in 0..2 {
         let (bed, clock) = bed(folder.path());
-        let service = exchange::build(config(folder.path()), bed.deps(NAME)).await.unwrap();
+        let deps = bed.deps(NAME);
+        let journal = deps.data_dir.join("journal");
+        assert_eq!(has_snapshot(&journal), life > 0, "a clean end leaves a snapshot");
+        let service = exchange::build(config(folder.path()), deps).await.unwrap();
         assert!(service.http.is_some());
         bed.register(NAME, service.routes);
         let (risk, viewer) = (
@@ -110,6 +129,50 @@ async fn operators_see_the_market_and_a_restart_keeps_the_accounts() {
         assert_eq!(page(&bed, &risk, 0, "").await.unwrap_err().code(), Code::Unavailable);
     }
     assert_eq!(seen[0], seen[1]);
+}
+
+#[tokio::test]
+async fn damage_before_the_snapshot_is_found_while_the_venue_works() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("keys")).unwrap();
+    let config = config(folder.path());
+    let (bed, _) = bed(folder.path());
+    let journal = bed.deps(NAME).data_dir.join("journal");
+    let (mut disk, ledger) = exchange::journal::open(&journal, &config).unwrap();
+    // Of an account that nobody has opened: it changes nothing, and fills a segment.
+    let closed = |length| {
+        let record = Record::Closed {
+            account: "x".repeat(length),
+            order: 1,
+            status: Status::Expired,
+            time: 1,
+        };
+        exchange::codec::encode(&record)
+    };
+    disk.append(vec![closed(1 << 20); 64]).await.unwrap();
+    disk.append(vec![closed(1)]).await.unwrap();
+    Box::new(disk).end(ledger).await;
+    let first = journal.join(format!("{:020}.segment", 1));
+    for is_damaged in [false, true] {
+        if is_damaged {
+            let mut bytes = std::fs::read(&first).unwrap();
+            bytes[1 << 20] ^= 1;
+            std::fs::write(&first, bytes).unwrap();
+        }
+        let (shutdown, mut failures) = Shutdown::new();
+        let deps = Deps {
+            shutdown: shutdown.clone(),
+            ..bed.deps(NAME)
+        };
+        exchange::build(config.clone(), deps).await.unwrap();
+        if is_damaged {
+            let failure = failures.next().await;
+            let found = (failure.reason(), failure.context()["task"].as_str());
+            assert_eq!(found, ("JOURNAL_DAMAGED", "exchange.history"));
+        }
+        let left = shutdown.stop(std::time::Duration::from_secs(20)).await;
+        assert!(left.is_empty(), "{left:?}");
+    }
 }
 
 #[tokio::test]

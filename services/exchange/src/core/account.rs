@@ -3,10 +3,12 @@
 use super::order::{Amendment, Fill, Order, OrderKey, PreventedMatch, Side, Status};
 use super::order_list::OrderList;
 use super::units::Atoms;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// An account's amount of one asset.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Balance {
     /// Usable.
     pub free: Atoms,
@@ -16,7 +18,8 @@ pub struct Balance {
 
 /// What the filters ask of an account's open orders in one symbol, kept up with each change: asking costs the same however
 /// many are open.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Load {
     /// How many there are.
     pub orders: usize,
@@ -51,14 +54,16 @@ impl Load {
 }
 
 /// The open orders of one symbol.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Open {
     ids: BTreeSet<u64>,
     load: Load,
 }
 
 /// One API account.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Account {
     /// Its place in the order in which accounts were opened, from 1.
     pub number: usize,
@@ -78,7 +83,9 @@ pub struct Account {
     pub pays_in_fee_asset: bool,
     /// Time of the last change, µs.
     pub updated: i64,
+    #[serde(with = "super::pairs")]
     open_by_client: BTreeMap<(String, String), u64>,
+    #[serde(with = "super::pairs")]
     latest_by_client: BTreeMap<(String, String), u64>,
     open: BTreeMap<String, Open>,
     closed: VecDeque<u64>,

@@ -9,13 +9,15 @@ pub use super::account::{Account, Balance};
 use super::order::{Amendment, Fill, PreventedMatch, Side, Stage, Status};
 pub use super::record::Record;
 use super::units::Atoms;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The assets of a symbol, base first.
 pub type Pair = (String, String);
 
 /// Accounts, the pool and the fee box.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Ledger {
     pairs: BTreeMap<String, Pair>,
     kept: usize,
@@ -45,6 +47,11 @@ impl Ledger {
             starts: 0,
             values: BTreeMap::new(),
         }
+    }
+
+    /// Whether both are over the same symbols, and remember as much: then the same records make the same of them.
+    pub fn is_like(&self, other: &Ledger) -> bool {
+        self.pairs == other.pairs && self.kept == other.kept
     }
 
     /// An account by name.

@@ -20,6 +20,7 @@ pub mod listing;
 pub mod market;
 pub mod order;
 pub mod order_list;
+mod pairs;
 pub mod past;
 mod prevention;
 pub mod reach;

@@ -199,6 +199,11 @@ impl Venue {
         &self.ledger
     }
 
+    /// Accounts, orders and fills, of a venue that has ended.
+    pub fn into_ledger(self) -> Ledger {
+        self.ledger
+    }
+
     /// The markets, in the order of the catalogue.
     pub fn markets(&self) -> &[Market] {
         &self.markets

@@ -11,6 +11,7 @@
 use async_trait::async_trait;
 use exchange::Config;
 use exchange::actor::Disk;
+use exchange::core::ledger::Ledger;
 use exchange::surface;
 use futures::{SinkExt, StreamExt};
 use hmac::{Hmac, KeyInit, Mac};
@@ -80,13 +81,20 @@ impl TestVenue {
     }
 
     pub async fn over(config: Config, folder: &Path, memory: Memory, time: i64) -> Self {
-        let clock = Arc::new(AtomicI64::new(time));
         let ledger = surface::replay(&config, memory.records.lock().clone()).unwrap();
+        let disk = Box::new(memory.clone());
+        let venue = Self::on(config, folder, (disk, ledger), time).await;
+        Self { memory, ..venue }
+    }
+
+    /// On a disk that holds what the ledger says.
+    pub async fn on(config: Config, folder: &Path, (disk, ledger): (Box<dyn Disk>, Ledger), time: i64) -> Self {
+        let clock = Arc::new(AtomicI64::new(time));
         let now = {
             let clock = clock.clone();
             Arc::new(move || clock.load(Ordering::Acquire))
         };
-        let surface = surface::open(&config, ledger, Box::new(memory.clone()), folder.to_owned(), now)
+        let surface = surface::open(&config, ledger, disk, folder.to_owned(), now)
             .await
             .unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -100,7 +108,7 @@ impl TestVenue {
         tokio::spawn(async move { axum::serve(listener, surface.router).await });
         Self {
             address,
-            memory,
+            memory: Memory::default(),
             clock,
             folder: folder.to_owned(),
             api,

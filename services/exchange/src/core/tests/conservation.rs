@@ -9,6 +9,7 @@ use super::super::request::{Legs, NewList, NewOrder, Terms, Trigger};
 use super::super::units::Atoms;
 use super::super::venue::{self, Venue};
 use super::{START, open, options};
+use crate::snapshot::{self, Folded};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -353,9 +354,7 @@ proptest! {
                     all.append(&mut effects.records);
                     let mut replayed = venue::ledger(&options);
                     all.iter().for_each(|record| replayed.fold(record));
-                    for (account, state) in venue.ledger().accounts() {
-                        prop_assert_eq!(Some(state), replayed.account(account));
-                    }
+                    prop_assert_eq!(venue.ledger(), &replayed);
                     venue = Venue::open(options.clone(), replayed, now, &mut effects);
                 }
             }
@@ -364,9 +363,16 @@ proptest! {
         all.append(&mut effects.records);
         let mut replayed = venue::ledger(&options);
         all.iter().for_each(|record| replayed.fold(record));
-        for (account, state) in venue.ledger().accounts() {
-            prop_assert_eq!(Some(state), replayed.account(account));
+        prop_assert_eq!(venue.ledger(), &replayed);
+        // From the snapshot after each record the fold goes on as it would have without.
+        let empty = venue::ledger(&options);
+        let mut resumed = Folded { sequence: 0, ledger: empty.clone() };
+        for record in &all {
+            resumed.ledger.fold(record);
+            resumed.sequence += 1;
+            resumed = snapshot::decode(&snapshot::encode(&resumed).unwrap(), &empty).unwrap();
         }
+        prop_assert_eq!(resumed, Folded { sequence: all.len() as u64, ledger: replayed });
         prop_assert!(filters::MAX_ALGO_ORDERS > 0);
     }
 }
