@@ -3,6 +3,7 @@
 mod bare;
 mod book;
 mod boot;
+mod history;
 mod layers;
 mod machine;
 mod matching;
@@ -53,7 +54,7 @@ enum What {
     Layers(Layers),
     /// Order latency with and without a consumer that stands still, in turns, and the memory that it costs
     SlowConsumer(SlowConsumer),
-    /// Time until the platform is ready again, by the length of its order journal
+    /// Time until the platform is ready again, by the length of its past in trading's journal and in the exchange's
     Restart(Restart),
     /// Book updates a second on one core
     Book,
@@ -79,7 +80,7 @@ enum What {
 /// Options of `restart`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Restart {
-    /// Lengths of the journal, in records
+    /// Lengths of trading's journal, in records; the exchange's grows with it
     #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000, 1_000_000])]
     pub(crate) records: Vec<u64>,
 }

@@ -308,7 +308,11 @@ fn now_at(here: Timestamp) -> Now {
     }
 }
 
-fn atoms(text: &str) -> Result<Atoms, Failure> {
+/// An amount as the exchange counts it.
+///
+/// # Errors
+/// When it is no decimal, or has too many.
+pub(crate) fn atoms(text: &str) -> Result<Atoms, Failure> {
     parse(text).map_err(|fault| format!("{text}: {fault:?}").into())
 }
 
