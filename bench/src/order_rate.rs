@@ -35,7 +35,8 @@ pub(crate) fn run(binary: &Path, options: &Orders) -> Outcome {
     if !options.no_peer {
         peers.push(("after", runtime.block_on(peer::measure(options))?));
     }
-    show(options, &ours, &peers, synced)
+    show(options, &ours, &peers, synced);
+    Ok(())
 }
 
 async fn measure(platform: &Platform, options: &Orders) -> Result<Run, Box<dyn std::error::Error + Send + Sync>> {
@@ -57,7 +58,7 @@ async fn measure(platform: &Platform, options: &Orders) -> Result<Run, Box<dyn s
     Ok(run)
 }
 
-fn show(options: &Orders, ours: &Run, peers: &[(&str, Run)], synced: (f64, f64)) -> Outcome {
+fn show(options: &Orders, ours: &Run, peers: &[(&str, Run)], synced: (f64, f64)) {
     let mut title = format!(
         "orders: {} requests a second due for {} s over {}, {} accounts, at most {} connections, client on the same machine.\n\
          Milliseconds from when each was due until its durable answer; limit p99 < {P99_LIMIT_MS} ms. Stolen by the hypervisor \
@@ -74,18 +75,17 @@ fn show(options: &Orders, ours: &Run, peers: &[(&str, Run)], synced: (f64, f64))
     if !peers.is_empty() {
         title += &format!(
             "\n{PEER}: the same load over REST for {} s before and after, without the platform. It appends each request to one \
-             file, a\nsync for all that wait, and answers: no login, no risk gate, no venue. The ratios are to both its runs.",
+             file, a\nsync for all that wait, and answers: no login, no risk gate, no venue. The ratios are to each of its runs.",
             peer::span(options).as_secs()
         );
     }
-    report::print(&title, table::HEADER, table::rows(ours, peers)?);
+    report::print(&title, table::HEADER, table::rows(ours, peers));
     let errors: Vec<String> = ours
         .tally
         .errors()
         .map(|(error, count)| format!("  {count} x {error}"))
         .collect();
     println!("errors by status and reason: {}\n{}\n", errors.len(), errors.join("\n"));
-    Ok(())
 }
 
 /// What a durable answer costs at least: p50 and p99 in milliseconds of small synchronised writes to the same disk.
