@@ -8,12 +8,10 @@ mod handle;
 mod query;
 mod replay;
 mod room;
-mod snapshots;
 
 pub use handle::{AccountView, Ask, KnownOrder, OrderFilter, Reply, ShardHandle};
 pub(crate) use handle::{Ends, Mail, Update};
-pub(crate) use replay::{from_snapshot, replay};
-pub(crate) use snapshots::Snapshotter;
+pub(crate) use replay::{Snapshotter, from_snapshot, replay};
 
 use crate::alerts::Alerts;
 use crate::codec::{self, Record};
@@ -23,7 +21,7 @@ use crate::metrics;
 use crate::sender::{Job, Sender};
 use crate::venue::Venue;
 use domain::Timestamp;
-use mesh::journal::Journal;
+use mesh::journal::{Journal, aside, write_snapshot};
 use mesh::time::Clock;
 use mesh::{Error, Result};
 use parking_lot::RwLock;
@@ -151,10 +149,10 @@ impl Shard {
         let Some(snapshots) = journal.snapshots() else {
             return Ok(());
         };
-        snapshots::aside(snapshots.blocks(), move || {
+        aside(snapshots.blocks(), move || {
             let newest = snapshots.newest(u64::MAX)?.map_or(0, |newest| newest.sequence);
             if decider.state.sequence() > newest {
-                snapshots::write(&*snapshots, &decider.state);
+                write_snapshot(&*snapshots, &decider.state);
             }
             // The journal's lock is held until the snapshot is whole.
             drop(journal);

@@ -1,4 +1,4 @@
-//! From a journal back to the state.
+//! From a journal back to the state, and the snapshots that shorten the way.
 
 use crate::core::State;
 use crate::{codec, metrics, snapshot};
@@ -6,6 +6,9 @@ use mesh::journal::Fold;
 use mesh::{Error, Result};
 
 pub(crate) use mesh::journal::{from_snapshot, replay};
+
+/// Takes the snapshots of one shard.
+pub(crate) type Snapshotter = mesh::journal::Snapshotter<State>;
 
 impl Fold for State {
     fn sequence(&self) -> u64 {
