@@ -22,6 +22,8 @@ use crate::time::Clock;
 const KEY_UNKNOWN: &str = "TOKEN_KEY_UNKNOWN";
 /// Keys of this age are as new as keys get, and this long an early fetch is waited for.
 const FRESH: Duration = Duration::from_secs(1);
+/// A service's first calls: `auth` finds its key within a second, and whoever is called fetches it within another.
+const INTRODUCED: Duration = Duration::from_secs(3);
 
 /// The bounds of verification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,7 +169,7 @@ impl Verifier {
         self.fresh(token, TokenType::Access).await
     }
 
-    /// [`Verifier::verify_service`], after one early fetch of the keys when the token's key is not known yet.
+    /// [`Verifier::verify_service`], after early fetches of the keys, for seconds, while the token's key is not known yet.
     ///
     /// # Errors
     /// As [`Verifier::verify`].
@@ -176,23 +178,41 @@ impl Verifier {
     }
 
     async fn fresh(&self, token: &str, kind: TokenType) -> Result<Arc<Principal>> {
-        let mut refreshed = self.0.refreshed.subscribe();
+        let refreshed = self.0.refreshed.subscribe();
         let verified = self.verify_kind(token, kind);
-        let key_is_unknown = verified.as_ref().is_err_and(|error| error.reason() == KEY_UNKNOWN);
-        // Whoever makes keys up is not waited for more often than the keys are fetched.
-        let is_recent = self.keys_age().is_some_and(|age| age < FRESH);
-        if !key_is_unknown || is_recent || !self.0.is_refreshed.load(Ordering::Relaxed) {
+        let patience = match kind {
+            TokenType::Service => INTRODUCED,
+            // Whoever makes keys up is not waited for more often than the keys are fetched.
+            TokenType::Access if self.keys_age().is_some_and(|age| age < FRESH) => return verified,
+            TokenType::Access => FRESH,
+        };
+        if !is_key_unknown(&verified) || !self.0.is_refreshed.load(Ordering::Relaxed) {
             return verified;
         }
-        let verified = match tokio::time::timeout(FRESH, refreshed.changed()).await {
-            Ok(_) => self.verify_kind(token, kind),
-            Err(_) => verified,
-        };
+        let known = tokio::time::timeout(patience, self.verify_refreshed(token, kind, refreshed));
+        let verified = known.await.unwrap_or(verified);
         if self.keys_age().is_none() {
             // A process that has just started knows nothing of the token yet: that is no fault of the caller's.
             return verified.map_err(not_yet);
         }
         verified
+    }
+
+    /// Verifies with the next keys: a service's token again and again, since the first ones may be from before its key came.
+    async fn verify_refreshed(
+        &self,
+        token: &str,
+        kind: TokenType,
+        mut refreshed: watch::Receiver<u64>,
+    ) -> Result<Arc<Principal>> {
+        loop {
+            // The sender is this verifier's own.
+            let _ = refreshed.changed().await;
+            let verified = self.verify_kind(token, kind);
+            if kind == TokenType::Access || !is_key_unknown(&verified) {
+                return verified;
+            }
+        }
     }
 
     /// Says that somebody fetches keys, or is about to: tokens whose key is not known are held until then, for a moment.
@@ -361,6 +381,10 @@ fn refused(reason: &'static str, message: impl Into<String>) -> Error {
 
 fn seconds_to_micros(seconds: i64) -> i64 {
     seconds.saturating_mul(1_000_000)
+}
+
+fn is_key_unknown(verified: &Result<Arc<Principal>>) -> bool {
+    verified.as_ref().is_err_and(|error| error.reason() == KEY_UNKNOWN)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::EncodePrivateKey;
 use jsonwebtoken::EncodingKey;
 
-use super::{Verifier, VerifierConfig};
+use super::{FRESH, INTRODUCED, Verifier, VerifierConfig};
 use crate::identity::{AUDIENCE, Claims, Grants, ISSUER, Keys, PublicKey, Role, ServiceIdentity, TokenType, sign};
 use crate::time::{Chance, Clock, ManualClock};
 
@@ -341,4 +341,43 @@ async fn an_unknown_key_is_waited_for_once() {
         verifier.verify_service_fresh(&stranger).await.is_err(),
         "the fetch does not come in time"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_has_just_started_is_waited_for_until_its_key_comes() {
+    let (users, risk) = (signer("users", 1), signer("risk", 2));
+    let (verifier, _) = verifier(VerifierConfig::default(), &[&users]);
+    verifier.expect_keys();
+    let token = risk.sign(&Claims {
+        sub: "risk".to_owned(),
+        typ: TokenType::Service,
+        ..claims()
+    });
+    let publish = |keys: &[&Signer]| Keys {
+        keys: keys.iter().map(|signer| signer.public.clone()).collect(),
+        ..Keys::default()
+    };
+    let (early, whole) = (publish(&[&users]), publish(&[&users, &risk]));
+    let fetcher = tokio::spawn({
+        let verifier = verifier.clone();
+        async move {
+            // The keys are as new as keys get, and so are the next ones; its own is among those after them.
+            for keys in [early, whole] {
+                verifier.unknown_key().await;
+                tokio::time::sleep(FRESH).await;
+                verifier.replace(keys);
+            }
+        }
+    });
+    let principal = verifier.verify_service_fresh(&token).await.unwrap();
+    assert_eq!(principal.subject, "risk");
+    fetcher.await.unwrap();
+    let begun = tokio::time::Instant::now();
+    let stranger = signer("stranger", 3).sign(&Claims {
+        typ: TokenType::Service,
+        ..claims()
+    });
+    let refused = verifier.verify_service_fresh(&stranger).await.unwrap_err();
+    assert_eq!(refused.reason(), "TOKEN_KEY_UNKNOWN");
+    assert_eq!(begun.elapsed(), INTRODUCED, "and no longer");
 }
