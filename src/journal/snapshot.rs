@@ -29,7 +29,7 @@ const HEADER: usize = 52;
 /// The newest, and the one before in case the newest is damaged.
 const KEPT: usize = 2;
 /// So much is written and synced at once: a sync of the journal waits for no more of a snapshot than this.
-const PIECE: usize = 1024 * 1024;
+const PIECE: usize = 128 * 1024;
 
 /// The snapshots of a [`super::FileJournal`].
 pub(super) struct FileSnapshots {
