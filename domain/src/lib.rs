@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod matching;
 pub mod number;
 pub mod order;
+pub mod pairs;
 pub mod position;
 pub mod reservation;
 pub mod time;

@@ -6,6 +6,7 @@
 
 pub mod keys;
 mod limits;
+mod refusal;
 mod user_data;
 mod wire;
 
@@ -160,7 +161,7 @@ impl Binance {
         }
         let answer = self.answer(request.send().await.map_err(outcome)?).await;
         if let Err(VenueError::Rejected { reason, .. }) = &answer
-            && reason == wire::VENUE_TIMESTAMP
+            && reason == refusal::VENUE_TIMESTAMP
         {
             self.doubt_clock().await;
         }
@@ -205,7 +206,7 @@ impl Binance {
             .await
             .map_err(|error| VenueError::Unknown(error.to_string()))?;
         if !status.is_success() {
-            let refusal = wire::refusal(status.as_u16(), retry_after, &body);
+            let refusal = refusal::refusal(status.as_u16(), retry_after, &body);
             if let (418 | 429, VenueError::Limited(wait)) = (status.as_u16(), &refusal) {
                 self.budget.lock().block(*wait, now);
             }

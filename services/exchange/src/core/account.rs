@@ -83,9 +83,9 @@ pub struct Account {
     pub pays_in_fee_asset: bool,
     /// Time of the last change, µs.
     pub updated: i64,
-    #[serde(with = "super::pairs")]
+    #[serde(with = "domain::pairs")]
     open_by_client: BTreeMap<(String, String), u64>,
-    #[serde(with = "super::pairs")]
+    #[serde(with = "domain::pairs")]
     latest_by_client: BTreeMap<(String, String), u64>,
     open: BTreeMap<String, Open>,
     closed: VecDeque<u64>,

@@ -20,7 +20,6 @@ pub mod listing;
 pub mod market;
 pub mod order;
 pub mod order_list;
-mod pairs;
 pub mod past;
 mod prevention;
 pub mod reach;

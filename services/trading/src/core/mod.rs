@@ -16,7 +16,6 @@ mod group;
 mod halts;
 mod ids;
 mod market;
-mod pairs;
 mod refusal;
 mod release;
 mod replace;

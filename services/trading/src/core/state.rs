@@ -60,7 +60,7 @@ pub struct State {
     accounts: BTreeMap<AccountId, Account>,
     orders: BTreeMap<u64, Entry>,
     closed: VecDeque<u64>,
-    #[serde(with = "super::pairs")]
+    #[serde(with = "domain::pairs")]
     halts: BTreeMap<(HaltScope, String), Halt>,
     /// The orders that wait here.
     held: BTreeSet<u64>,
