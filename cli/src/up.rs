@@ -17,10 +17,12 @@ const EXCHANGE_HTTP: &str = "exchange-http";
 /// The name of the gateway's surface among the addresses.
 const GATEWAY_HTTP: &str = "gateway-http";
 
-/// Those of `up` that nobody's order waits for: the venue is somebody else's elsewhere, and the others read.
-const BEHIND: [&str; 9] = [
+/// Those of `up` that nobody's order waits for: the venue is somebody else's elsewhere, and the others read. An order waits for
+/// `trading`'s shards, which have threads of their own, and not for what trading has to do with the venue.
+const BEHIND: [&str; 10] = [
     exchange::NAME,
     data::NAME,
+    trading::NAME,
     portfolio::NAME,
     ml::NAME,
     strategy::NAME,

@@ -3,19 +3,21 @@
 //! runtime cannot be interrupted so: an answer would wait for whatever came before it.
 
 use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use rustix::process::{getpriority_process, setpriority_process};
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, Result};
 
 /// How much less of a busy processor these threads get: the difference of `nice` levels.
-const NICER: i32 = 5;
+pub(super) const NICER: i32 = 10;
 
 /// The threads; they end with it, wherever it is dropped.
-pub(super) struct Apart(Option<Runtime>);
+pub(super) struct Apart {
+    handle: Handle,
+    runtime: Option<Runtime>,
+}
 
 impl Apart {
     /// As many threads as there are processors.
@@ -28,21 +30,29 @@ impl Apart {
             .enable_all()
             .build()
             .map_err(|error| Error::internal("NO_RUNTIME", format!("threads cannot be started: {error}")))?;
-        Ok(Apart(Some(runtime)))
+        Ok(Apart {
+            handle: runtime.handle().clone(),
+            runtime: Some(runtime),
+        })
     }
 
-    /// Runs a future here whose sockets, timers and tasks belong to these threads.
-    pub(super) fn inside<F: Future>(&self, future: F) -> Inside<F> {
-        Inside {
-            handle: self.0.as_ref().map(|runtime| runtime.handle().clone()),
-            future: Box::pin(future),
-        }
+    /// Runs a future there: its sockets, timers, tasks, and the threads that it starts, are with these threads. Dropped, it
+    /// ends the future.
+    ///
+    /// # Errors
+    /// Those of the future; `INTERNAL / TASK_FAILED` when it panicked.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let done = AbortOnDropHandle::new(self.handle.spawn(future)).await;
+        done.map_err(|error| Error::internal("TASK_FAILED", error.to_string()))?
     }
 }
 
 impl Drop for Apart {
     fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
+        if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }
@@ -52,21 +62,5 @@ fn yield_to_others(level: i32) {
     // Where it is not permitted everybody is equal.
     if let Err(error) = setpriority_process(None, level) {
         tracing::debug!(%error, "threads keep their priority");
-    }
-}
-
-/// See [`Apart::inside`].
-pub(super) struct Inside<F> {
-    handle: Option<Handle>,
-    future: Pin<Box<F>>,
-}
-
-impl<F: Future> Future for Inside<F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let this = &mut *self;
-        let _entered = this.handle.as_ref().map(Handle::enter);
-        this.future.as_mut().poll(context)
     }
 }

@@ -27,7 +27,7 @@ use crate::telemetry;
 use crate::time::{Chance, Clock};
 
 /// The time between two foldings of what was measured.
-const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+const METRICS_UPKEEP: Duration = Duration::from_secs(1);
 
 type Build = Box<dyn FnOnce(Deps) -> BoxFuture<'static, Result<Service>> + Send>;
 
@@ -102,10 +102,10 @@ impl App {
         };
         let serving = services.into_iter().zip(bound).map(|((name, build), bound)| {
             let apart = apart.as_ref().filter(|_| self.apart.contains(&name));
-            let serving = boot.serve(name, build, bound);
+            let serving = boot.clone().serve(name, build, bound);
             async move {
                 match apart {
-                    Some(apart) => apart.inside(serving).await,
+                    Some(apart) => apart.run(serving).await,
                     None => serving.await,
                 }
             }
@@ -143,6 +143,7 @@ struct Bound {
 }
 
 /// What all services of a process share while they start.
+#[derive(Clone)]
 struct Boot {
     config: AppConfig,
     clock: Clock,
@@ -191,7 +192,7 @@ impl Boot {
         ))
     }
 
-    async fn serve(&self, name: String, build: Build, bound: Bound) -> Result<Serving> {
+    async fn serve(self, name: String, build: Build, bound: Bound) -> Result<Serving> {
         let deps = self.deps(&name)?;
         let readiness = deps.readiness.clone();
         // Held until the service is registered, so that nobody calls a half-built service ready.
@@ -320,7 +321,8 @@ impl Boot {
 async fn upkeep() {
     loop {
         tokio::time::sleep(METRICS_UPKEEP).await;
-        telemetry::metrics().upkeep();
+        // Tens of thousands of values may have come: no task waits behind them.
+        let _ = tokio::task::spawn_blocking(|| telemetry::metrics().upkeep()).await;
     }
 }
 

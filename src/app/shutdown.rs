@@ -140,7 +140,8 @@ impl Shutdown {
     }
 
     /// Runs a task as [`Shutdown::spawn`] does, on a thread of its own where there are threads to give. There it may block, and
-    /// waits in no runtime's queue. It is to end when it is told: a thread cannot be forced.
+    /// waits in no runtime's queue, and it comes before what runs apart: somebody waits for its answers. What it spawns is the
+    /// caller's runtime's. It is to end when it is told: a thread cannot be forced.
     pub fn spawn_on_thread<F>(&self, name: impl Into<String>, task: F)
     where
         F: Future<Output = Result<()>> + Send + 'static,
@@ -148,9 +149,11 @@ impl Shutdown {
         let Some(threads) = self.0.threads.clone() else {
             return self.spawn(name, task);
         };
+        let runtime = Handle::try_current().unwrap_or_else(|_| threads.clone());
         self.spawn(name, async move {
-            let runtime = threads.clone();
-            match threads.spawn_blocking(move || runtime.block_on(task)).await {
+            // A thread inherits the priority of the one that starts it: it is started there, and not here.
+            let begun = threads.spawn(async { tokio::task::spawn_blocking(move || runtime.block_on(task)).await });
+            match begun.await.and_then(|ended| ended) {
                 Ok(ended) => ended,
                 Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
                 // The runtime ends.

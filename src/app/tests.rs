@@ -246,18 +246,30 @@ async fn a_service_serves_when_no_guard_is_left() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn services_run_apart_on_threads_of_their_own() {
+    fn here() -> (Option<String>, i32) {
+        let level = rustix::process::getpriority_process(None).unwrap();
+        (std::thread::current().name().map(str::to_owned), level)
+    }
     let folder = tempfile::tempdir().unwrap();
     let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
     let mut app = app(config(folder.path()));
     add_risk(&mut app);
     app.add("monitoring", |deps| async move {
-        deps.shutdown.spawn("where", async move {
+        let [building, task, own] = [sender.clone(), sender.clone(), sender];
+        let started = std::thread::spawn(here).join().unwrap();
+        let _ = building.send(("a thread that the build has started", started));
+        deps.shutdown.spawn("task", async move {
             // Its timers and sockets belong there too.
             tokio::time::sleep(Duration::from_millis(1)).await;
-            let thread = std::thread::current().name().map(str::to_owned);
-            let _ = sender.send((thread, rustix::process::getpriority_process(None)));
+            let _ = task.send(("a task", here()));
+            Ok(())
+        });
+        deps.shutdown.spawn_on_thread("own", async move {
+            let _ = own.send(("a task on a thread of its own", here()));
+            let spawned = tokio::spawn(async { here() }).await.unwrap();
+            let _ = own.send(("what it spawns", spawned));
             Ok(())
         });
         Ok(Service::new("monitoring", monitoring()))
@@ -265,16 +277,33 @@ async fn services_run_apart_on_threads_of_their_own() {
     app.run_apart(&["monitoring"]);
     let running = app.start().await.unwrap();
     running.ready().await;
-    let (thread, level) = told.recv().await.unwrap();
-    assert_eq!(thread.as_deref(), Some("apart"));
-    assert!(
-        level.unwrap() > rustix::process::getpriority_process(None).unwrap(),
-        "{level:?}"
-    );
+    let mut seen = BTreeMap::new();
+    for _ in 0..4 {
+        let (who, (thread, level)) = told.recv().await.unwrap();
+        seen.insert(who, (thread, level - here().1));
+    }
+    let apart = Some("apart".to_owned());
+    assert_eq!(seen["a task"], (apart.clone(), super::apart::NICER));
+    assert_eq!(seen["what it spawns"], (apart, super::apart::NICER));
+    assert_eq!(seen["a thread that the build has started"].1, super::apart::NICER);
+    assert_eq!(seen["a task on a thread of its own"].1, 0);
     // Each is called where it is, over its port and within the process.
-    assert!(is_serving(&running, "monitoring").await);
+    while !is_serving(&running, "monitoring").await {
+        tokio::task::yield_now().await;
+    }
     get_limits(&running, &["trader"]).await.unwrap();
     running.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_build_that_panics_apart_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut app = app(config(folder.path()));
+    app.add("monitoring", |_| async move { panic!("no luck") });
+    app.run_apart(&["monitoring"]);
+    let error = app.start().await.err().unwrap();
+    assert_eq!(error.reason(), "TASK_FAILED");
+    assert!(error.message().contains("no luck"), "{error}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -128,6 +129,48 @@ async fn a_journal_is_a_source_and_its_end_is_the_end_of_the_tail() {
         .map(|sequence| (sequence, Bytes::from(vec![sequence as u8 - 1])))
         .collect();
     assert_eq!(read, expected);
+}
+
+/// Announces events one by one, and counts how often it is read.
+struct Steady {
+    latest: watch::Sender<u64>,
+    reads: AtomicUsize,
+}
+
+impl Source for Steady {
+    fn read(&self, from: u64, _: usize) -> BoxFuture<'_, Result<Vec<Event>>> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let events = (from..=*self.latest.borrow()).map(|sequence| (sequence, Bytes::new()));
+        futures::future::ready(Ok(events.collect())).boxed()
+    }
+
+    fn latest(&self) -> watch::Receiver<u64> {
+        self.latest.subscribe()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_steady_flow_shares_reads_and_a_single_event_does_not_wait() {
+    let source = Arc::new(Steady {
+        latest: watch::Sender::new(0),
+        reads: AtomicUsize::new(0),
+    });
+    let mut events = tail(source.clone(), 1).boxed();
+    let begun = tokio::time::Instant::now();
+    source.latest.send_replace(1);
+    assert_eq!(events.next().await.unwrap().unwrap().0, 1);
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    let flow = source.clone();
+    tokio::spawn(async move {
+        for sequence in 2..=100 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            flow.latest.send_replace(sequence);
+        }
+    });
+    let seen: Vec<u64> = events.take(99).map(|event| event.unwrap().0).collect().await;
+    assert_eq!(seen, (2..=100).collect::<Vec<_>>());
+    let reads = source.reads.load(Ordering::Relaxed);
+    assert!((10..=12).contains(&reads), "{reads}");
 }
 
 struct Broken {
