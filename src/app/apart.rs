@@ -11,7 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::error::{Error, Result};
 
 /// How much less of a busy processor these threads get: the difference of `nice` levels.
-pub(super) const NICER: i32 = 10;
+pub(super) const NICER: i32 = 5;
 
 /// The threads; they end with it, wherever it is dropped.
 pub(super) struct Apart {

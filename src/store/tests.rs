@@ -133,6 +133,36 @@ async fn readers_cannot_write() {
 }
 
 #[tokio::test]
+async fn a_commit_waits_for_the_disk_unless_it_can_be_had_again() {
+    for config in testing::engines() {
+        let committed = open(&config).await;
+        let rebuildable = Store::open_rebuildable(&config, "folded", BOTH).await.unwrap();
+        for (store, postgres, checkpoint) in [(committed, "on", 1_000), (rebuildable, "off", 4_096)] {
+            let mut transaction = store.begin().await.unwrap();
+            match store.engine() {
+                Engine::Sqlite => {
+                    // FULL, and temporary files in memory.
+                    for (pragma, expected) in [
+                        ("synchronous", 2),
+                        ("temp_store", 2),
+                        ("wal_autocheckpoint", checkpoint),
+                    ] {
+                        let query = AssertSqlSafe(format!("PRAGMA {pragma}"));
+                        let set: i64 = sqlx::query_scalar(query).fetch_one(&mut *transaction).await.unwrap();
+                        assert_eq!(set, expected, "{pragma}");
+                    }
+                }
+                Engine::Postgres => {
+                    let query = "SELECT current_setting('synchronous_commit')";
+                    let set: String = sqlx::query_scalar(query).fetch_one(&mut *transaction).await.unwrap();
+                    assert_eq!(set, postgres);
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn read_modify_write_loses_nothing_between_two_stores() {
     for config in testing::engines() {
         let (one, two) = (open(&config).await, open(&config).await);
