@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::{EVENTS_GONE, Event, cursor};
 use crate::error::{Error, Kind, Result};
+use crate::server::SERVER_LEAVING;
 use crate::store::{Store, Transaction};
 use crate::time::Chance;
 
@@ -205,6 +206,7 @@ impl Stop {
     fn of_feed(error: Error) -> Stop {
         match error.kind() {
             Kind::NotFound if error.reason() == EVENTS_GONE => Stop::Final(error),
+            Kind::Unavailable if error.reason() == SERVER_LEAVING => Stop::Ended,
             Kind::Invalid | Kind::Unimplemented => Stop::Final(error),
             Kind::Unauthenticated
             | Kind::Denied
@@ -254,5 +256,12 @@ mod tests {
         assert!(longest(0) <= Duration::from_millis(50) && longest(0) > Duration::from_millis(40));
         assert!(longest(3) <= Duration::from_millis(400) && longest(3) > Duration::from_millis(350));
         assert!(longest(u32::MAX) <= Duration::from_secs(5) && longest(u32::MAX) > Duration::from_secs(4));
+    }
+
+    #[test]
+    fn a_server_that_leaves_is_an_end_and_no_failure() {
+        let of = |reason| Stop::of_feed(Error::unavailable(reason, "no more"));
+        assert!(matches!(of(SERVER_LEAVING), Stop::Ended));
+        assert!(matches!(of("CONNECTION_LOST"), Stop::Again(_)));
     }
 }

@@ -20,7 +20,7 @@ pub use self::http::http_service;
 pub use accept::{AcceptConfig, Accepting, accept};
 pub use admin::{ReadyCheck, administered};
 pub use health::{Health, standard_services};
-pub use layers::{CallingService, Limits};
+pub use layers::{CallingService, Limits, SERVER_LEAVING};
 
 use crate::deadline::DeadlineConfig;
 use crate::identity::Verifier;

@@ -17,6 +17,9 @@ use crate::registry::LocalService;
 use crate::server::Closing;
 use crate::server::body::{Cut, Hook, cut_by, hooked};
 
+/// The reason of an error that ends a stream as it was to be expected: its server drains, or closes an old connection.
+pub const SERVER_LEAVING: &str = "SERVER_LEAVING";
+
 pub(in crate::server) fn deadline(
     config: DeadlineConfig,
     draining: CancellationToken,
@@ -81,7 +84,7 @@ fn passed() -> Error {
 
 fn leaving() -> Error {
     Error::unavailable(
-        "SERVER_LEAVING",
+        SERVER_LEAVING,
         "the stream ends because its server leaves; open it again from where it was",
     )
 }

@@ -15,6 +15,7 @@ use tower::{Layer, Service};
 
 pub use authentication::CallingService;
 pub(super) use authentication::authentication;
+pub use deadline::SERVER_LEAVING;
 pub(super) use deadline::deadline;
 pub use limits::Limits;
 pub(super) use limits::limits;
