@@ -132,8 +132,10 @@ impl Actor {
                 _ = timer.tick() => self.venue.advance((self.now)(), &mut effects),
                 request = self.requests.recv() => {
                     let Some(request) = request else { break };
-                    // At once when nothing was written lately.
-                    tokio::time::sleep_until(may_commit).await;
+                    // At once when nothing was written lately: not even a timer's grain later.
+                    if may_commit > Instant::now() {
+                        tokio::time::sleep_until(may_commit).await;
+                    }
                     answers.push(request(&mut self.venue, (self.now)(), &mut effects));
                     while answers.len() < BATCH && let Ok(request) = self.requests.try_recv() {
                         answers.push(request(&mut self.venue, (self.now)(), &mut effects));

@@ -125,6 +125,16 @@ pub struct Fate {
     pub end: End,
 }
 
+impl Fate {
+    /// Holds the reply back for its delay. Without one it does not wait at all: a timer of no time still takes its grain, a
+    /// millisecond.
+    pub async fn hold(self) {
+        if !self.delay.is_zero() {
+            tokio::time::sleep(self.delay).await;
+        }
+    }
+}
+
 /// What becomes of a request and its reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum End {

@@ -365,7 +365,7 @@ async fn serve(State(api): State<Arc<Api>>, request: Request) -> Response {
         return cut();
     }
     let mut result = handle(&api, route, address, request).await;
-    tokio::time::sleep(fate.delay).await;
+    fate.hold().await;
     match fate.end {
         End::CutAfter => return cut(),
         End::Unknown => result = Err(ApiError::unknown_outcome()),
