@@ -365,3 +365,36 @@ async fn connections_end_with_a_word_at_their_age_and_with_the_venue() {
     let placed = venue.signed(Method::GET, "/api/v3/account", "alice", "").await;
     assert_eq!(placed.status, 200, "requests are still answered");
 }
+
+/// The ids of answers, in the order in which they come.
+async fn answered(socket: &mut Socket, count: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    while ids.len() < count {
+        let answer = socket.next().await;
+        assert_eq!(answer["status"], 200, "{answer}");
+        ids.push(answer["id"].as_str().unwrap().to_owned());
+    }
+    ids
+}
+
+#[tokio::test]
+async fn requests_of_a_connection_go_on_beside_each_other_and_are_begun_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let slow = exchange::Config {
+        commit_interval_ms: 100,
+        ..config()
+    };
+    let venue = TestVenue::start(slow, folder.path()).await;
+    let price = far_price(&venue).await;
+    let mut socket = venue.socket("/ws-api/v3").await;
+    ok(&mut socket, signed(&venue, "alice", "order.place", far_bid(price))).await;
+    // The venue has just written, so that what it is asked to write now waits; what is only looked at does not.
+    let by_id = json!({"symbol": "BTCUSDT", "origClientOrderId": "c1"});
+    socket.send(signed(&venue, "alice", "order.cancel", by_id)).await;
+    socket
+        .send(signed(&venue, "alice", "order.place", far_bid(price)))
+        .await;
+    socket.send(json!({"id": "ping", "method": "ping"})).await;
+    // Each in its turn: the id was free again when the second order came.
+    assert_eq!(answered(&mut socket, 3).await, ["ping", "order.cancel", "order.place"]);
+}

@@ -155,20 +155,9 @@ async fn my_trades(api: &Api, account: String, params: &Params) -> Result<Answer
 fn order_count(api: &Api, account: &str) -> Result<Answer, ApiError> {
     let meter = api.meter.lock();
     let used = meter.orders(account, (api.now)());
-    let mut limits = info::rate_limits(&meter.limits());
-    let entries = limits.as_array_mut().map(std::mem::take).unwrap_or_default();
-    let counted = entries
-        .into_iter()
-        .filter(|entry| entry["rateLimitType"] == "ORDERS")
-        .map(|mut entry| {
-            entry["count"] = json!(if entry["interval"] == "DAY" {
-                used.day
-            } else {
-                used.ten_seconds
-            });
-            entry
-        });
-    Ok(Answer::json(&counted.collect()))
+    let [_, ten_seconds, day] = info::rate_limits(&meter.limits());
+    let counted = [ten_seconds.used(used.ten_seconds), day.used(used.day)];
+    Ok(Answer::json(&json!(counted)))
 }
 
 async fn balances(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {

@@ -8,15 +8,44 @@ use crate::core::listing::{Listing, QUOTE};
 use crate::core::order::{OrderType, SelfTradePrevention};
 use crate::core::units::{ONE, show};
 use crate::limits::Limits;
+use serde::Serialize;
 use serde_json::{Value, json};
 
-/// The limits in the form of `rateLimits`.
-pub fn rate_limits(limits: &Limits) -> Value {
-    json!([
-        {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": limits.weight_a_minute},
-        {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": limits.orders_ten_seconds},
-        {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": limits.orders_a_day},
-    ])
+/// An entry of `rateLimits`.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RateLimit {
+    rate_limit_type: &'static str,
+    interval: &'static str,
+    interval_num: u32,
+    limit: u32,
+    /// What is used of it, where that is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u32>,
+}
+
+impl RateLimit {
+    /// With what is used of it.
+    pub fn used(self, count: u32) -> Self {
+        let count = Some(count);
+        Self { count, ..self }
+    }
+}
+
+/// The limits in the form of `rateLimits`: weight, orders in ten seconds, orders a day.
+pub fn rate_limits(limits: &Limits) -> [RateLimit; 3] {
+    let limit = |rate_limit_type, interval, interval_num, limit| RateLimit {
+        rate_limit_type,
+        interval,
+        interval_num,
+        limit,
+        count: None,
+    };
+    [
+        limit("REQUEST_WEIGHT", "MINUTE", 1, limits.weight_a_minute),
+        limit("ORDERS", "SECOND", 10, limits.orders_ten_seconds),
+        limit("ORDERS", "DAY", 1, limits.orders_a_day),
+    ]
 }
 
 /// One symbol with its filters.

@@ -2,30 +2,25 @@
 //! account's events come here.
 
 use super::clients::ClientKind;
-use super::connection::{self, Reply, Session};
-use super::methods;
+use super::connection::{self, Reply, Session, Work};
+use super::request::{self, Asked, Desk, Done, Manner};
 use crate::error::ApiError;
-use crate::faults::{End, Scope};
+use crate::faults::End;
 use crate::hub::Reader;
-use crate::limits::OrderCount;
+use crate::rest::Api;
 use crate::rest::params::Params;
-use crate::rest::{Api, Caller, Route, perform, route};
-use crate::wire::info;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::{Extensions, StatusCode};
 use mesh::server::PeerAddress;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 /// Accounts that one connection may listen to.
 const MOST_SUBSCRIPTIONS: usize = 1_000;
-
-/// Weight of connecting, and of each method of sessions and subscriptions.
-const WEIGHT: u32 = 2;
 
 pub(super) async fn open(
     State(api): State<Arc<Api>>,
@@ -35,7 +30,7 @@ pub(super) async fn open(
 ) -> Response {
     let peer = extensions.get::<PeerAddress>();
     let address = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |PeerAddress(address)| address.ip());
-    if let Err(refused) = api.charge(address, WEIGHT) {
+    if let Err(refused) = api.charge(address, request::WEIGHT) {
         let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::TOO_MANY_REQUESTS);
         return (status, refused.message).into_response();
     }
@@ -49,9 +44,12 @@ pub(super) async fn open(
             let (reader, frames) = api.hub.reader(false);
             let session = Requests {
                 connected: api.millis(),
+                desk: Desk {
+                    api: api.clone(),
+                    address,
+                },
                 api: api.clone(),
                 reader: reader.clone(),
-                address,
                 shows_limits,
                 logon: None,
                 subscriptions: BTreeMap::new(),
@@ -76,7 +74,7 @@ struct Subscription {
 struct Requests {
     api: Arc<Api>,
     reader: Arc<Reader>,
-    address: IpAddr,
+    desk: Desk,
     connected: i64,
     /// Whether answers tell the limits unless the request says otherwise.
     shows_limits: bool,
@@ -87,116 +85,13 @@ struct Requests {
     next: u64,
 }
 
-/// One request, as far as it could be read.
-struct Asked {
-    id: Value,
-    method: Result<String, ApiError>,
-    params: Result<Params, ApiError>,
-    api_key: Option<String>,
-    shows_limits: Option<bool>,
-}
-
-impl Asked {
-    fn read(text: &str) -> Self {
-        let request = serde_json::from_str::<Value>(text).ok();
-        let Some(request) = request.as_ref().and_then(Value::as_object) else {
-            return Self {
-                id: Value::Null,
-                method: Err(ApiError::bad(-1135, "Invalid JSON Request")),
-                params: Ok(Params::default()),
-                api_key: None,
-                shows_limits: None,
-            };
-        };
-        let none = Map::new();
-        let params = request.get("params").and_then(Value::as_object).unwrap_or(&none);
-        let method = request.get("method").and_then(Value::as_str);
-        Self {
-            id: request.get("id").cloned().unwrap_or(Value::Null),
-            method: method
-                .map(|name| name.strip_prefix("v3/").unwrap_or(name).to_owned())
-                .ok_or_else(|| ApiError::missing("method")),
-            api_key: params.get("apiKey").and_then(Value::as_str).map(str::to_owned),
-            shows_limits: params.get("returnRateLimits").and_then(Value::as_bool),
-            params: texts(params).map(Params::sorted),
-        }
-    }
-
-    /// The route of the REST surface that does the same.
-    fn route(&self) -> Option<Route> {
-        let (method, path) = methods::route(self.method.as_deref().ok()?)?;
-        route(method, path)
-    }
-
-    /// The narrowest scope of faults that holds the request.
-    fn scope(&self) -> Scope {
-        match (self.route(), self.method.as_deref()) {
-            (Some((endpoint, _)), _) => endpoint.scope(),
-            (None, Ok(name)) if name.starts_with("session.") || name.starts_with("userDataStream.") => Scope::Signed,
-            _ => Scope::All,
-        }
-    }
-}
-
-/// Parameters as text: strings as they are, numbers, booleans and lists as JSON writes them.
-fn texts(params: &Map<String, Value>) -> Result<BTreeMap<String, String>, ApiError> {
-    let text = |(name, value): (&String, &Value)| match value {
-        Value::String(text) => Ok((name.clone(), text.clone())),
-        Value::Number(_) | Value::Bool(_) => Ok((name.clone(), value.to_string())),
-        Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_string) => {
-            Ok((name.clone(), value.to_string()))
-        }
-        _ => Err(ApiError::bad(
-            -1130,
-            format!("Data sent for parameter '{name:.40}' is not valid."),
-        )),
-    };
-    params.iter().map(text).collect()
-}
-
-/// What is answered: JSON text, and the account whose order limits go with it.
-struct Done {
-    result: String,
-    orders: Option<OrderCount>,
-}
-
-impl From<Value> for Done {
-    fn from(result: Value) -> Self {
-        Self {
-            result: result.to_string(),
-            orders: None,
-        }
-    }
-}
-
 impl Requests {
-    async fn perform(&mut self, asked: Asked) -> Result<Done, ApiError> {
-        let method = match &asked.method {
-            Ok(method) => method.clone(),
-            Err(error) => {
-                self.api.charge(self.address, WEIGHT)?;
-                return Err(error.clone());
-            }
-        };
-        if let Some(route) = asked.route() {
-            let caller = match (&asked.api_key, &self.logon) {
-                (None, Some(logon)) => Caller::LoggedOn(&logon.account),
-                (key, _) => Caller::Key(key.as_deref()),
-            };
-            let answer = perform(&self.api, route, self.address, caller, asked.params).await?;
-            return Ok(Done {
-                result: answer.body,
-                orders: answer.orders,
-            });
-        }
-        self.api.charge(self.address, WEIGHT)?;
-        self.session(&method, &asked.params?).await.map(Done::from)
-    }
-
     /// Methods that concern this connection alone.
-    async fn session(&mut self, method: &str, params: &Params) -> Result<Value, ApiError> {
+    async fn session(&mut self, asked: &Asked) -> Result<Value, ApiError> {
+        self.desk.charge()?;
+        let params = asked.params.as_ref().map_err(ApiError::clone)?;
         self.forget_ended();
-        match method {
+        match asked.method.as_deref().map_err(ApiError::clone)? {
             "session.logon" => self.log_on(params).await,
             "session.status" => Ok(self.status()),
             "session.logout" => {
@@ -311,68 +206,35 @@ impl Requests {
             !ends
         });
     }
-
-    /// The limits that a request counted against.
-    fn rate_limits(&self, orders: Option<OrderCount>) -> Value {
-        let meter = self.api.meter.lock();
-        let mut limits = info::rate_limits(&meter.limits());
-        limits[0]["count"] = meter.weight(self.address, (self.api.now)()).into();
-        match orders {
-            Some(count) => {
-                limits[1]["count"] = count.ten_seconds.into();
-                limits[2]["count"] = count.day.into();
-                json!([limits[1].take(), limits[2].take(), limits[0].take()])
-            }
-            None => json!([limits[0].take()]),
-        }
-    }
-
-    /// The error of an answer; one that is to wait learns until when.
-    fn error(&self, error: &ApiError) -> Value {
-        let mut stated = json!({"code": error.code, "msg": error.message});
-        if let Some(data) = &error.data {
-            stated["data"] = data.clone();
-        }
-        if let Some(seconds) = error.retry_after {
-            let now = self.api.millis();
-            stated["data"] = json!({"serverTime": now, "retryAfter": now + seconds as i64 * 1_000});
-        }
-        stated
-    }
 }
 
 impl Session for Requests {
-    async fn request(&mut self, text: &str) -> Reply {
+    async fn request(&mut self, text: &str) -> Work {
         let asked = Asked::read(text);
-        let (id, shows_limits) = (asked.id.clone(), asked.shows_limits.unwrap_or(self.shows_limits));
-        let logged_on = self.logon.as_ref().map(|logon| logon.api_key.as_str());
-        let key = asked.api_key.as_deref().or(logged_on).unwrap_or_default();
+        let logged_on = self.logon.as_ref();
+        let key = asked.api_key.as_deref();
+        let key = key
+            .or(logged_on.map(|logon| logon.api_key.as_str()))
+            .unwrap_or_default();
         let (fate, framing) = self.api.faults.framed_request(asked.scope(), key);
         if fate.end == End::CutBefore {
-            return Reply::Cut;
+            return Work::Done(Reply::Cut);
         }
-        let result = self.perform(asked).await;
-        tokio::time::sleep(fate.delay).await;
-        let result = match fate.end {
-            End::CutAfter => return Reply::Cut,
-            End::Unknown => Err(ApiError::unknown_outcome()),
-            End::Reply | End::CutBefore => result,
+        let manner = Manner {
+            id: asked.id.clone(),
+            shows_limits: asked.shows_limits.unwrap_or(self.shows_limits),
+            fate,
+            framing,
         };
-        let (status, orders, body) = match &result {
-            Ok(done) => (200, done.orders, format!("\"result\":{}", done.result)),
-            Err(error) => (error.status, None, format!("\"error\":{}", self.error(error))),
+        let Some(route) = asked.route() else {
+            let result = self.session(&asked).await.map(Done::from);
+            return Work::Done(self.desk.reply(manner, result).await);
         };
-        let limits = if shows_limits {
-            format!(",\"rateLimits\":{}", self.rate_limits(orders))
-        } else {
-            String::new()
-        };
-        let answer = format!("{{\"id\":{id},\"status\":{status},{body}{limits}}}");
-        if status == 418 {
-            Reply::Last(answer)
-        } else {
-            Reply::Answer(answer, framing)
-        }
+        let (desk, account) = (self.desk.clone(), logged_on.map(|logon| logon.account.clone()));
+        Work::Beside(Box::pin(async move {
+            let result = desk.perform(route, asked, account).await;
+            desk.reply(manner, result).await
+        }))
     }
 
     fn shutdown(&self) -> String {

@@ -1,4 +1,7 @@
 //! The life of one WebSocket: frames out from a bounded queue, requests in, pings, and an end for those too slow.
+//!
+//! Requests are begun in the order in which they came, and those that wait for the venue go on beside the ones that follow:
+//! answers come in the order in which they are ready, each with its request's id.
 
 use super::Bounds;
 use super::clients::Place;
@@ -6,13 +9,25 @@ use crate::faults::{Framing, Line};
 use crate::hub::{Frames, Reader};
 use crate::rest::Api;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
-use futures::stream::{SplitSink, SplitStream};
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
 use std::sync::Arc;
 use tokio::time::Instant;
 
 /// Largest request frame, in bytes.
 pub(super) const MOST_BYTES: usize = 64 * 1024;
+
+/// Requests of one connection that go on at the same time; those that follow wait to be read.
+const MOST_AT_ONCE: usize = 256;
+
+/// What a session makes of one request.
+pub(super) enum Work {
+    /// It is done.
+    Done(Reply),
+    /// It goes on beside the requests that follow.
+    Beside(BoxFuture<'static, Reply>),
+}
 
 /// What a session says to one request.
 pub(super) enum Reply {
@@ -26,8 +41,8 @@ pub(super) enum Reply {
 
 /// What a connection does with its requests.
 pub(super) trait Session: Send {
-    /// Answers one text frame.
-    fn request(&mut self, text: &str) -> impl Future<Output = Reply> + Send;
+    /// Takes one text frame.
+    fn request(&mut self, text: &str) -> impl Future<Output = Work> + Send;
     /// What it says before the venue ends the connection.
     fn shutdown(&self) -> String;
     /// Undoes the subscriptions.
@@ -153,16 +168,33 @@ async fn read(
     session: &mut impl Session,
     bounds: Bounds,
 ) -> Ending {
+    let mut beside = FuturesUnordered::new();
+    let mut silent_at = Instant::now() + bounds.pong;
     loop {
-        let Ok(Some(Ok(message))) = tokio::time::timeout(bounds.pong, stream.next()).await else {
-            return Ending::Farewell;
+        // What was begun goes first: the venue meets requests in the order in which they came.
+        let reply = tokio::select! {
+            biased;
+            Some(reply) = beside.next() => reply,
+            message = tokio::time::timeout_at(silent_at, stream.next()), if beside.len() < MOST_AT_ONCE => {
+                let Ok(Some(Ok(message))) = message else {
+                    return Ending::Farewell;
+                };
+                silent_at = Instant::now() + bounds.pong;
+                let work = match message {
+                    Message::Text(text) => session.request(&text).await,
+                    Message::Ping(_) | Message::Pong(_) => continue,
+                    Message::Binary(_) | Message::Close(_) => return Ending::Farewell,
+                };
+                match work {
+                    Work::Done(reply) => reply,
+                    Work::Beside(work) => {
+                        beside.push(work);
+                        continue;
+                    }
+                }
+            }
         };
-        let answer = match message {
-            Message::Text(text) => session.request(&text).await,
-            Message::Ping(_) | Message::Pong(_) => continue,
-            Message::Binary(_) | Message::Close(_) => return Ending::Farewell,
-        };
-        match answer {
+        match reply {
             Reply::Answer(answer, framing) => {
                 if !reader.answer(answer, framing) {
                     return Ending::Farewell;

@@ -4,6 +4,7 @@ mod api;
 pub mod clients;
 mod connection;
 mod methods;
+mod request;
 mod streams;
 
 use crate::rest::Api;

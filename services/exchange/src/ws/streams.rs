@@ -1,7 +1,7 @@
 //! Market streams: `/ws/<stream>`, `/stream?streams=<a>/<b>`, and SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS.
 
 use super::clients::ClientKind;
-use super::connection::{self, Reply, Session};
+use super::connection::{self, Reply, Session, Work};
 use crate::faults::Framing;
 use crate::hub::{Reader, Topic};
 use crate::rest::Api;
@@ -132,17 +132,17 @@ fn unknown_property() -> Fault {
 }
 
 impl Session for Streams {
-    async fn request(&mut self, text: &str) -> Reply {
+    async fn request(&mut self, text: &str) -> Work {
         let Ok(request) = serde_json::from_str::<Value>(text) else {
             let answer = json!({"error": {"code": 3, "msg": "Invalid JSON"}});
-            return Reply::Answer(answer.to_string(), Framing::default());
+            return Work::Done(Reply::Answer(answer.to_string(), Framing::default()));
         };
         let id = request["id"].clone();
         let answer = match self.perform(&request) {
             Ok(result) => json!({"result": result, "id": id}),
             Err(Fault(code, message)) => json!({"error": {"code": code, "msg": message}, "id": id}),
         };
-        Reply::Answer(answer.to_string(), Framing::default())
+        Work::Done(Reply::Answer(answer.to_string(), Framing::default()))
     }
 
     fn shutdown(&self) -> String {
