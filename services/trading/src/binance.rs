@@ -1,17 +1,20 @@
 //! The adapter to a venue that speaks Binance's spot API: the simulated exchange, or a live one, by URL and keys alone.
 //!
-//! Requests are signed with HMAC-SHA256 over their parameters. Orders and queries go over REST with kept connections;
-//! what happens to the accounts comes over the WebSocket API. Sources: Binance's "REST API", "WebSocket API" and "User
-//! Data Streams" for spot.
+//! Requests are signed with HMAC-SHA256 over their parameters. New orders and cancels go over the WebSocket API while a
+//! connection of it is open, and otherwise, as all queries do, over REST with kept connections; what happens to the accounts
+//! comes over the WebSocket API. Sources: Binance's "REST API", "WebSocket API" and "User Data Streams" for spot.
 
 pub mod keys;
 mod limits;
+mod order_entry;
+mod params;
 mod refusal;
 mod user_data;
 mod wire;
 
 use crate::config::Config;
 use crate::core::{Trade, VenueState};
+use crate::metrics;
 use crate::venue::{
     Holding, OpenOrder, Pace, Placement, PlacementKind, Subject, UserData, Venue, VenueClock, VenueError,
 };
@@ -20,14 +23,16 @@ use domain::{AccountId, Symbol, Timestamp, Venue as VenueName};
 use futures::future::BoxFuture;
 use keys::Key;
 use limits::{Budget, Purpose};
+use mesh::app::Shutdown;
 use mesh::time::{Chance, Clock};
 use mesh::{Error, Result};
+use order_entry::{OrderEntry, Terms};
+use params::Params;
 use parking_lot::Mutex;
 use reqwest::Method;
 use reqwest::header::RETRY_AFTER;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -56,6 +61,7 @@ pub struct Binance {
     request_timeout: Duration,
     max_backoff: Duration,
     accounts_per_connection: usize,
+    order_entry: OrderEntry,
     keys: BTreeMap<AccountId, Key>,
     clock: Clock,
     chance: Chance,
@@ -67,19 +73,30 @@ pub struct Binance {
     icebergs: Mutex<BTreeMap<Symbol, u64>>,
 }
 
-/// One endpoint of the REST API.
+/// One endpoint of the REST API, and its method of the WebSocket API where it may go there.
 struct Call<'a> {
     method: Method,
     path: &'static str,
+    over_websocket: Option<&'static str>,
     weight: u64,
     purpose: Purpose,
     /// Whose key signs, and at which time of the venue; none is a public endpoint.
     signed: Option<(&'a AccountId, Timestamp)>,
-    query: String,
+    params: Params,
+}
+
+/// What the venue answered, whichever way.
+struct Answer<'a> {
+    status: u16,
+    /// The weight used in this minute, as it counts it.
+    used: Option<u64>,
+    /// When to come back.
+    retry_after: Option<Duration>,
+    body: &'a [u8],
 }
 
 impl Binance {
-    /// An adapter with these keys.
+    /// An adapter with these keys. [`Binance::enter_orders`] opens what orders go over.
     ///
     /// # Errors
     /// `INTERNAL / VENUE_CLIENT` when the HTTP client cannot be made.
@@ -110,6 +127,7 @@ impl Binance {
             request_timeout,
             max_backoff: Config::millis(config.max_backoff_ms),
             accounts_per_connection: config.accounts_per_connection,
+            order_entry: OrderEntry::new(config.order_connections),
             keys,
             venue_clock: VenueClock::new(clock.clone()),
             doubted: Mutex::new(None),
@@ -131,41 +149,105 @@ impl Binance {
         Duration::from_micros(u64::try_from(self.now().as_micros()).unwrap_or_default())
     }
 
-    async fn call<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, VenueError> {
+    /// Keeps connections for order entry open until the end; while there are none, orders go over REST.
+    pub fn enter_orders(&self, shutdown: &Shutdown) {
+        let terms = Terms {
+            url: self.ws_api_url.clone(),
+            timeout: self.request_timeout,
+            max_backoff: self.max_backoff,
+            chance: self.chance.clone(),
+        };
+        self.order_entry.start(&terms, shutdown);
+    }
+
+    async fn call<T: DeserializeOwned>(&self, mut call: Call<'_>) -> Result<T, VenueError> {
         let account = call.signed.map(|(account, _)| account);
         let now = self.budget_time();
         self.budget
             .lock()
             .spend(call.purpose, account, call.weight, now)
             .map_err(VenueError::Limited)?;
-        let mut query = call.query;
-        let mut request_key = None;
+        let mut key = None;
         if let Some((account, time)) = call.signed {
-            let key = self.key(account)?;
-            let separator = if query.is_empty() { "" } else { "&" };
-            let _ = write!(
-                query,
-                "{separator}recvWindow={}&timestamp={}",
-                self.recv_window_ms,
-                time.as_millis()
-            );
-            let signature = key.sign(&query);
-            let _ = write!(query, "&signature={signature}");
-            request_key = Some(&key.api_key);
+            key = Some(self.key(account)?);
+            call.params = call.params.timed(time, self.recv_window_ms);
         }
-        let mut request = self
-            .client
-            .request(call.method, format!("{}{}?{query}", self.rest_url, call.path));
-        if let Some(api_key) = request_key {
-            request = request.header("X-MBX-APIKEY", api_key);
-        }
-        let answer = self.answer(request.send().await.map_err(outcome)?).await;
+        let answer = match self.over_websocket(&call, key).await {
+            Some(answer) => answer,
+            None => self.over_rest(call, key).await,
+        };
         if let Err(VenueError::Rejected { reason, .. }) = &answer
             && reason == refusal::VENUE_TIMESTAMP
         {
             self.doubt_clock().await;
         }
         answer
+    }
+
+    /// The answer over the WebSocket API; none when the call does not go there, or nothing was sent.
+    async fn over_websocket<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+        key: Option<&Key>,
+    ) -> Option<Result<T, VenueError>> {
+        let (method, key) = (call.over_websocket?, key?);
+        let asked = self.order_entry.ask(method, || call.params.signed_json(key)).await?;
+        metrics::order_entered("websocket");
+        Some(asked.and_then(|frame| self.read_reply(&frame)))
+    }
+
+    fn read_reply<T: DeserializeOwned>(&self, frame: &str) -> Result<T, VenueError> {
+        let reply: wire::Reply = serde_json::from_str(frame).map_err(unreadable)?;
+        let until = |millis: i64| Timestamp::from_millis(millis).micros_since(self.now());
+        let body = reply.result.or(reply.error).map_or("", |body| body.get());
+        self.read(&Answer {
+            status: reply.status,
+            used: reply.used_weight(),
+            retry_after: reply.retry_after().map(|millis| {
+                let wait = u64::try_from(until(millis)).unwrap_or_default();
+                Duration::from_micros(wait)
+            }),
+            body: body.as_bytes(),
+        })
+    }
+
+    async fn over_rest<T: DeserializeOwned>(&self, call: Call<'_>, key: Option<&Key>) -> Result<T, VenueError> {
+        if call.over_websocket.is_some() {
+            metrics::order_entered("rest");
+        }
+        let query = key.map_or_else(|| call.params.query(), |key| call.params.signed_query(key));
+        let url = format!("{}{}?{query}", self.rest_url, call.path);
+        let mut request = self.client.request(call.method, url);
+        if let Some(key) = key {
+            request = request.header("X-MBX-APIKEY", &key.api_key);
+        }
+        let response = request.send().await.map_err(outcome)?;
+        let number = |name: &str| response.headers().get(name)?.to_str().ok()?.parse::<u64>().ok();
+        let (retry_after, used) = (number(RETRY_AFTER.as_str()), number("x-mbx-used-weight-1m"));
+        let status = response.status().as_u16();
+        let body = response.bytes().await;
+        self.read(&Answer {
+            status,
+            used,
+            retry_after: retry_after.map(Duration::from_secs),
+            body: &body.map_err(|error| VenueError::Unknown(error.to_string()))?,
+        })
+    }
+
+    /// What an answer means; its counts are taken over.
+    fn read<T: DeserializeOwned>(&self, answer: &Answer<'_>) -> Result<T, VenueError> {
+        let now = self.budget_time();
+        if let Some(used) = answer.used {
+            self.budget.lock().correct(used, now);
+        }
+        if !(200..300).contains(&answer.status) {
+            let refusal = refusal::refusal(answer.status, answer.retry_after, answer.body);
+            if let (418 | 429, VenueError::Limited(wait)) = (answer.status, &refusal) {
+                self.budget.lock().block(*wait, now);
+            }
+            return Err(refusal);
+        }
+        serde_json::from_slice(answer.body).map_err(unreadable)
     }
 
     /// The venue has refused the time of a request: its clock is read again, at most once in [`DOUBT_INTERVAL`].
@@ -193,28 +275,6 @@ impl Binance {
         })
     }
 
-    async fn answer<T: DeserializeOwned>(&self, response: reqwest::Response) -> Result<T, VenueError> {
-        let status = response.status();
-        let number = |name: &str| response.headers().get(name)?.to_str().ok()?.parse::<u64>().ok();
-        let retry_after = number(RETRY_AFTER.as_str());
-        let now = self.budget_time();
-        if let Some(used) = number("x-mbx-used-weight-1m") {
-            self.budget.lock().correct(used, now);
-        }
-        let body = response
-            .bytes()
-            .await
-            .map_err(|error| VenueError::Unknown(error.to_string()))?;
-        if !status.is_success() {
-            let refusal = refusal::refusal(status.as_u16(), retry_after, &body);
-            if let (418 | 429, VenueError::Limited(wait)) = (status.as_u16(), &refusal) {
-                self.budget.lock().block(*wait, now);
-            }
-            return Err(refusal);
-        }
-        serde_json::from_slice(&body).map_err(|error| VenueError::Unknown(format!("unreadable answer: {error}")))
-    }
-
     fn signed_now<'a>(&self, account: &'a AccountId) -> Option<(&'a AccountId, Timestamp)> {
         Some((account, self.now()))
     }
@@ -225,11 +285,16 @@ fn public(path: &'static str, weight: u64) -> Call<'static> {
     Call {
         method: Method::GET,
         path,
+        over_websocket: None,
         weight,
         purpose: Purpose::Vital,
         signed: None,
-        query: String::new(),
+        params: Params::default(),
     }
+}
+
+fn unreadable(error: serde_json::Error) -> VenueError {
+    VenueError::Unknown(format!("unreadable answer: {error}"))
 }
 
 /// What is certain after a request failed.
@@ -241,8 +306,10 @@ fn outcome(error: reqwest::Error) -> VenueError {
     }
 }
 
-fn order_query(subject: &Subject) -> String {
-    format!("symbol={}&origClientOrderId={}", subject.symbol, subject.venue_id)
+fn named(subject: &Subject) -> Params {
+    Params::default()
+        .text("symbol", &subject.symbol)
+        .text("origClientOrderId", &subject.venue_id)
 }
 
 #[async_trait]
@@ -268,24 +335,28 @@ impl Venue for Binance {
     }
 
     async fn place(&self, placement: &Placement) -> Result<VenueState, VenueError> {
-        let mut query = format!(
-            "symbol={}&side={}&quantity={}&price={}&newClientOrderId={}&newOrderRespType=FULL",
-            placement.symbol, placement.side, placement.quantity, placement.price, placement.venue_id
-        );
-        let _ = match placement.kind {
-            PlacementKind::Limit(time_in_force) => write!(query, "&type=LIMIT&timeInForce={time_in_force}"),
-            PlacementKind::LimitMaker => write!(query, "&type=LIMIT_MAKER"),
+        let mut params = Params::default()
+            .text("symbol", &placement.symbol)
+            .text("side", placement.side)
+            .text("quantity", placement.quantity)
+            .text("price", placement.price)
+            .text("newClientOrderId", &placement.venue_id)
+            .text("newOrderRespType", "FULL");
+        params = match placement.kind {
+            PlacementKind::Limit(time_in_force) => params.text("type", "LIMIT").text("timeInForce", time_in_force),
+            PlacementKind::LimitMaker => params.text("type", "LIMIT_MAKER"),
         };
         if let Some(shown) = placement.display_quantity {
-            let _ = write!(query, "&icebergQty={shown}");
+            params = params.text("icebergQty", shown);
         }
         let call = Call {
             method: Method::POST,
             path: "/api/v3/order",
+            over_websocket: Some("order.place"),
             weight: 1,
             purpose: Purpose::Order,
             signed: Some((&placement.account, placement.signed)),
-            query,
+            params,
         };
         self.call::<wire::OrderBody>(call).await?.state()
     }
@@ -294,10 +365,11 @@ impl Venue for Binance {
         let call = Call {
             method: Method::DELETE,
             path: "/api/v3/order",
+            over_websocket: Some("order.cancel"),
             weight: 1,
             purpose: Purpose::Vital,
             signed: Some((&subject.account, signed)),
-            query: order_query(subject),
+            params: named(subject),
         };
         self.call::<wire::OrderBody>(call).await?.state()
     }
@@ -306,34 +378,39 @@ impl Venue for Binance {
         let call = Call {
             method: Method::GET,
             path: "/api/v3/order",
+            over_websocket: None,
             weight: 4,
             purpose: Purpose::Vital,
             signed: self.signed_now(&subject.account),
-            query: order_query(subject),
+            params: named(subject),
         };
         self.call::<wire::OrderBody>(call).await?.state()
     }
 
     async fn trades(&self, subject: &Subject, venue_order: &str) -> Result<Vec<Trade>, VenueError> {
         let mut trades = Vec::new();
-        let mut from = String::new();
+        let mut from = None;
+        let of_order = || {
+            Params::default()
+                .text("symbol", &subject.symbol)
+                .text("orderId", venue_order)
+                .text("limit", TRADES_PAGE)
+        };
         for _ in 0..MOST_TRADE_PAGES {
             let call = Call {
                 method: Method::GET,
                 path: "/api/v3/myTrades",
+                over_websocket: None,
                 weight: 5,
                 purpose: Purpose::Vital,
                 signed: self.signed_now(&subject.account),
-                query: format!(
-                    "symbol={}&orderId={venue_order}&limit={TRADES_PAGE}{from}",
-                    subject.symbol
-                ),
+                params: from.map_or(of_order(), |from: u64| of_order().text("fromId", from)),
             };
             let page: Vec<wire::TradeBody> = self.call(call).await?;
             let is_last = page.len() < TRADES_PAGE;
             trades.extend(page.into_iter().map(wire::TradeBody::trade));
             match trades.last() {
-                Some(last) if !is_last => from = format!("&fromId={}", last.trade_id.get().saturating_add(1)),
+                Some(last) if !is_last => from = Some(last.trade_id.get().saturating_add(1)),
                 _ => return Ok(trades),
             }
         }
@@ -351,10 +428,11 @@ impl Venue for Binance {
         let call = Call {
             method: Method::GET,
             path: "/api/v3/openOrders",
+            over_websocket: None,
             weight: if symbol.is_some() { 6 } else { 80 },
             purpose: Purpose::of(pace),
             signed: self.signed_now(account),
-            query: symbol.map(|symbol| format!("symbol={symbol}")).unwrap_or_default(),
+            params: symbol.map_or_else(Params::default, |symbol| Params::default().text("symbol", symbol)),
         };
         let orders: Vec<wire::OrderBody> = self.call(call).await?;
         orders.into_iter().map(wire::OrderBody::listed).collect()
@@ -364,10 +442,11 @@ impl Venue for Binance {
         let call = Call {
             method: Method::GET,
             path: "/api/v3/account",
+            over_websocket: None,
             weight: 20,
             purpose: Purpose::of(pace),
             signed: self.signed_now(account),
-            query: "omitZeroBalances=true".to_owned(),
+            params: Params::default().text("omitZeroBalances", true),
         };
         let body: wire::AccountBody = self.call(call).await?;
         body.balances.iter().map(wire::BalanceBody::holding).collect()

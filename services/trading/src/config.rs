@@ -52,6 +52,9 @@ pub struct Config {
     pub alerts_kept: usize,
     /// Accounts a user data connection, at most 1000.
     pub accounts_per_connection: usize,
+    /// Connections to the venue's WebSocket API that new orders and cancels go over, at most 16. While none is open, and with 0,
+    /// they go over REST.
+    pub order_connections: usize,
     /// Commands that wait in front of a shard; beyond it new orders are refused as overload.
     pub mailbox: usize,
     /// Commands that one group commit covers at most.
@@ -125,6 +128,7 @@ impl Default for Config {
             ready_bound_ms: 10_000,
             alerts_kept: 1_000,
             accounts_per_connection: 100,
+            order_connections: 2,
             mailbox: 4_096,
             batch: 512,
             news_patience_ms: 2,
@@ -183,6 +187,7 @@ impl Config {
             ("ready_bound_ms", u64::from(self.ready_bound_ms), 1, 3_600_000),
             ("alerts_kept", self.alerts_kept as u64, 1, 100_000),
             ("accounts_per_connection", self.accounts_per_connection as u64, 1, 1_000),
+            ("order_connections", self.order_connections as u64, 0, 16),
             ("mailbox", self.mailbox as u64, 1, 1_000_000),
             ("batch", self.batch as u64, 1, 10_000),
             ("news_patience_ms", u64::from(self.news_patience_ms), 0, 100),

@@ -109,3 +109,13 @@ pub(crate) fn unknown_outcome() {
 pub(crate) fn reconnected() {
     counter!("trading_user_data_connects_total").increment(1);
 }
+
+/// A connection for order entry is open.
+pub(crate) fn order_entry_connected() {
+    counter!("trading_order_entry_connects_total").increment(1);
+}
+
+/// A new order or a cancel was sent, or tried to be: over the WebSocket API or over REST.
+pub(crate) fn order_entered(over: &'static str) {
+    counter!("trading_order_entry_requests_total", "over" => over).increment(1);
+}

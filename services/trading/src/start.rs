@@ -45,6 +45,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service> {
         tracing::warn!(folder = %folder.display(), "no venue keys: nobody can trade");
     }
     let venue = Binance::new(&config, keys, deps.clock.clone(), deps.chance.clone())?;
+    venue.enter_orders(&deps.shutdown);
     build_on(config, deps, Arc::new(venue), accounts).await
 }
 

@@ -91,17 +91,12 @@ impl Budget {
     /// Takes over the limits that `exchangeInfo` states.
     pub(super) fn adopt(&mut self, limits: &[RateLimit]) {
         for limit in limits {
-            match (
-                limit.rate_limit_type.as_str(),
-                limit.interval.as_str(),
-                limit.interval_num,
-            ) {
-                ("REQUEST_WEIGHT", "MINUTE", 1) => {
-                    self.weight_limit = limit.limit;
-                    self.is_stated = true;
-                }
-                ("ORDERS", "SECOND", 10) => self.order_limit = limit.limit,
-                _ => {}
+            let (kind, interval) = (limit.rate_limit_type.as_str(), limit.interval.as_str());
+            if limit.is_weight() {
+                self.weight_limit = limit.limit;
+                self.is_stated = true;
+            } else if (kind, interval, limit.interval_num) == ("ORDERS", "SECOND", 10) {
+                self.order_limit = limit.limit;
             }
         }
     }
@@ -179,6 +174,7 @@ mod tests {
             interval: interval.into(),
             interval_num: number,
             limit,
+            count: None,
         }
     }
 

@@ -4,13 +4,16 @@ use super::wire::ErrorBody;
 use crate::venue::VenueError;
 use std::time::Duration;
 
+/// How long a venue that limits and does not say until when is left alone.
+const WITHOUT_WORD: Duration = Duration::from_secs(1);
+
 /// What an answer that is no success means. The codes are Binance's, from its page "Error codes"; they are negative, and
 /// only an answer that carries one is the venue's own refusal. Whatever else stands between (a redirect, a proxy's page)
 /// does not know what became of the request.
-pub(super) fn refusal(status: u16, retry_after: Option<u64>, body: &[u8]) -> VenueError {
+pub(super) fn refusal(status: u16, retry_after: Option<Duration>, body: &[u8]) -> VenueError {
     let parsed = serde_json::from_slice::<ErrorBody>(body).ok();
     let (code, message) = parsed.map_or((0, String::new()), |error| (error.code, error.msg));
-    let wait = Duration::from_secs(retry_after.unwrap_or(1));
+    let wait = retry_after.unwrap_or(WITHOUT_WORD);
     match (status, code) {
         (..400, _) => VenueError::Unknown(format!("{status}: an answer that the venue's API does not give")),
         (418 | 429, _) | (_, -1003 | -1008 | -1015 | -1034) => VenueError::Limited(wait),
@@ -49,6 +52,7 @@ fn reason(code: i64, message: &str) -> String {
 mod tests {
     use super::refusal;
     use crate::venue::VenueError;
+    use std::time::Duration;
 
     #[test]
     fn refusals_say_what_is_certain() {
@@ -56,7 +60,7 @@ mod tests {
             reason: reason.into(),
             message: message.into(),
         };
-        let limited = |seconds| VenueError::Limited(std::time::Duration::from_secs(seconds));
+        let limited = |seconds| VenueError::Limited(Duration::from_secs(seconds));
         let unknown = |text: &str| VenueError::Unknown(text.into());
         for (status, retry, body, expected) in [
             (429, Some(7), "", limited(7)),
@@ -148,6 +152,7 @@ mod tests {
                 unknown("404: no such page"),
             ),
         ] {
+            let retry = retry.map(Duration::from_secs);
             assert_eq!(refusal(status, retry, body.as_bytes()), expected, "{status} {body}");
         }
     }

@@ -2,6 +2,7 @@
 //! of them a connection.
 
 use super::Binance;
+use super::params::Params;
 use super::wire::{EventName, ExecutionReport, Frame, Subscribed};
 use crate::metrics;
 use crate::sender::FIRST_BACKOFF;
@@ -9,7 +10,6 @@ use crate::venue::{UserData, Venue};
 use domain::AccountId;
 use futures::{SinkExt, StreamExt};
 use mesh::retry::Backoff;
-use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// Without a frame for so long (Binance pings every 20 s) the connection counts as lost.
-const SILENCE: Duration = Duration::from_secs(90);
+pub(super) const SILENCE: Duration = Duration::from_secs(90);
 
 /// The venue's code for a request whose time it does not take.
 const BAD_TIME: i64 = -1021;
@@ -76,7 +76,7 @@ impl Connection<'_> {
                 self.answered.insert(id);
                 continue;
             };
-            if let Err(error) = socket.send(Message::text(request.to_string())).await {
+            if let Err(error) = socket.send(Message::text(request)).await {
                 return error.to_string();
             }
         }
@@ -103,18 +103,13 @@ impl Connection<'_> {
         }
     }
 
-    fn subscription(&self, id: usize, account: &AccountId) -> Option<Value> {
+    fn subscription(&self, id: usize, account: &AccountId) -> Option<String> {
         let key = self.binance.key(account).ok()?;
-        let (window, time) = (self.binance.recv_window_ms, self.binance.now().as_millis());
-        // The parameters are signed in alphabetical order.
-        let payload = format!("apiKey={}&recvWindow={window}&timestamp={time}", key.api_key);
-        Some(json!({
-            "id": id,
-            "method": "userDataStream.subscribe.signature",
-            "params": {
-                "apiKey": key.api_key, "recvWindow": window, "timestamp": time, "signature": key.sign(&payload),
-            },
-        }))
+        let params = Params::default().timed(self.binance.now(), self.binance.recv_window_ms);
+        Some(format!(
+            "{{\"id\":{id},\"method\":\"userDataStream.subscribe.signature\",\"params\":{}}}",
+            params.signed_json(key)
+        ))
     }
 
     async fn receive(&mut self, socket: &mut Socket, accounts: &[AccountId], text: &str) -> Result<(), String> {

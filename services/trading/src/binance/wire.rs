@@ -124,6 +124,15 @@ pub(super) struct RateLimit {
     pub(super) interval: String,
     pub(super) interval_num: u32,
     pub(super) limit: u64,
+    /// What is used of it, beside an answer of the WebSocket API.
+    pub(super) count: Option<u64>,
+}
+
+impl RateLimit {
+    /// Whether it is the one of request weight.
+    pub(super) fn is_weight(&self) -> bool {
+        self.rate_limit_type == "REQUEST_WEIGHT" && self.interval == "MINUTE" && self.interval_num == 1
+    }
 }
 
 /// A refusal.
@@ -132,6 +141,15 @@ pub(super) struct ErrorBody {
     pub(super) code: i64,
     #[serde(default)]
     pub(super) msg: String,
+    pub(super) data: Option<ErrorData>,
+}
+
+/// What a refusal of the WebSocket API says beside.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ErrorData {
+    /// When to come back, in milliseconds of the venue's clock.
+    pub(super) retry_after: Option<i64>,
 }
 
 /// A frame of the WebSocket API: an answer, or an event of a subscription.
@@ -145,6 +163,40 @@ pub(super) struct Frame<'a> {
     pub(super) subscription_id: Option<u64>,
     #[serde(borrow)]
     pub(super) event: Option<&'a RawValue>,
+}
+
+/// As much of a frame of the WebSocket API as says whose it is.
+#[derive(Debug, Deserialize)]
+pub(super) struct Head<'a> {
+    pub(super) id: Option<u64>,
+    #[serde(borrow)]
+    pub(super) event: Option<&'a RawValue>,
+}
+
+/// An answer of the WebSocket API.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Reply<'a> {
+    pub(super) status: u16,
+    #[serde(borrow)]
+    pub(super) result: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) error: Option<&'a RawValue>,
+    #[serde(default)]
+    pub(super) rate_limits: Vec<RateLimit>,
+}
+
+impl Reply<'_> {
+    /// The weight used in this minute, as the venue counts it.
+    pub(super) fn used_weight(&self) -> Option<u64> {
+        self.rate_limits.iter().find(|limit| limit.is_weight())?.count
+    }
+
+    /// When to come back, in milliseconds of the venue's clock.
+    pub(super) fn retry_after(&self) -> Option<i64> {
+        let error: ErrorBody = serde_json::from_str(self.error?.get()).ok()?;
+        error.data?.retry_after
+    }
 }
 
 /// The result of a subscription.
