@@ -15,3 +15,6 @@ pub(crate) fn text(body: &impl serde::Serialize) -> String {
 pub fn millis(micros: i64) -> i64 {
     micros.div_euclid(1_000)
 }
+
+#[cfg(test)]
+mod tests;
