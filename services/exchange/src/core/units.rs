@@ -1,5 +1,8 @@
 //! Amounts inside the venue: whole numbers of 10⁻⁸ of an asset, as Binance counts them.
 
+use serde::{Serialize, Serializer};
+use std::fmt;
+
 /// An amount of any asset, in units of 10⁻⁸. Signed, because the crowd's pool may be short.
 pub type Atoms = i128;
 
@@ -45,20 +48,28 @@ pub fn parse(text: &str) -> Result<Atoms, DecimalFault> {
     Ok(number(whole) * ONE + number(&fraction[..kept]) * padding)
 }
 
-/// Appends `amount` with eight decimals, as Binance prints every amount.
-pub fn write(out: &mut String, amount: Atoms) {
-    use std::fmt::Write;
-    let sign = if amount < 0 { "-" } else { "" };
-    let size = amount.unsigned_abs();
-    let one = ONE.unsigned_abs();
-    write!(out, "{sign}{}.{:08}", size / one, size % one).expect("writing to a string cannot fail");
+/// An amount as Binance prints every one: with eight decimals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decimal(pub Atoms);
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let size = self.0.unsigned_abs();
+        let one = ONE.unsigned_abs();
+        write!(out, "{sign}{}.{:08}", size / one, size % one)
+    }
 }
 
-/// [`write`] into a new string.
+impl Serialize for Decimal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// [`Decimal`] as a new string.
 pub fn show(amount: Atoms) -> String {
-    let mut text = String::with_capacity(20);
-    write(&mut text, amount);
-    text
+    Decimal(amount).to_string()
 }
 
 #[cfg(test)]

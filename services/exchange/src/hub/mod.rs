@@ -272,7 +272,7 @@ impl Hub {
             let Some(listeners) = accounts.get_mut(&event.account) else {
                 continue;
             };
-            let body = wire::private::event(event).to_string();
+            let body = wire::events::event(event);
             listeners.retain(|listener| {
                 let frame = format!("{{\"subscriptionId\":{},\"event\":{body}}}", listener.subscription);
                 deliver(&listener.reader, Class::User, frame.into())

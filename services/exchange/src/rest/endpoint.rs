@@ -17,6 +17,7 @@ use axum::response::Response;
 use http::{HeaderValue, Method, StatusCode};
 use mesh::server::PeerAddress;
 use parking_lot::Mutex;
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -322,8 +323,16 @@ impl Answer {
         Self { body, orders: None }
     }
 
-    pub(super) fn json(body: &Value) -> Self {
-        Self::text(body.to_string())
+    pub(super) fn json(body: &impl Serialize) -> Self {
+        Self::text(crate::wire::text(body))
+    }
+
+    /// The same, with what the account's orders count up to.
+    pub(super) fn counted(self, orders: OrderCount) -> Self {
+        Self {
+            orders: Some(orders),
+            ..self
+        }
     }
 }
 

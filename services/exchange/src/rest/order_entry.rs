@@ -8,8 +8,9 @@ use crate::core::order::{Order, OrderKey, OrderType, Refusal, SelfTradePreventio
 use crate::core::request::{CancelRestriction, NewOrder, ReplaceMode, Terms, Trigger};
 use crate::core::units::Atoms;
 use crate::error::ApiError;
-use crate::wire::{lists, private as wire};
-use serde_json::{Value, json};
+use crate::wire;
+use crate::wire::order::ResponseType;
+use serde_json::json;
 
 /// What the parameters of one order are called: plainly, or after the leg of a list.
 #[derive(Clone, Copy, Debug)]
@@ -214,21 +215,21 @@ fn order(api: &Api, account: String, params: &Params) -> Result<NewOrder, ApiErr
 }
 
 /// How much of the answer is wanted.
-pub(super) fn response_type(params: &Params, default: wire::ResponseType) -> Result<wire::ResponseType, ApiError> {
+pub(super) fn response_type(params: &Params, default: ResponseType) -> Result<ResponseType, ApiError> {
     match params.text("newOrderRespType")? {
-        Some("ACK") => Ok(wire::ResponseType::Ack),
-        Some("RESULT") => Ok(wire::ResponseType::Result),
-        Some("FULL") => Ok(wire::ResponseType::Full),
+        Some("ACK") => Ok(ResponseType::Ack),
+        Some("RESULT") => Ok(ResponseType::Result),
+        Some("FULL") => Ok(ResponseType::Full),
         Some(_) => Err(ApiError::invalid("newOrderRespType")),
         None => Ok(default),
     }
 }
 
 /// Orders that may trade at once are answered with their fills, all others with an acknowledgement.
-fn response_of(params: &Params, terms: &Terms) -> Result<wire::ResponseType, ApiError> {
+fn response_of(params: &Params, terms: &Terms) -> Result<ResponseType, ApiError> {
     let default = match terms.kind() {
-        OrderType::Limit | OrderType::Market => wire::ResponseType::Full,
-        _ => wire::ResponseType::Ack,
+        OrderType::Limit | OrderType::Market => ResponseType::Full,
+        _ => ResponseType::Ack,
     };
     response_type(params, default)
 }
@@ -241,10 +242,7 @@ pub(super) async fn new_order(api: &Api, account: String, params: &Params) -> Re
         .handle
         .ask(move |venue, now, effects| venue.place(&new, now, effects))
         .await??;
-    Ok(Answer {
-        body: wire::placed(&placed, response).to_string(),
-        orders: Some(count),
-    })
+    Ok(Answer::json(&wire::order::placed(&placed, response)).counted(count))
 }
 
 pub(super) async fn test_order(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
@@ -255,10 +253,14 @@ pub(super) async fn test_order(api: &Api, account: String, params: &Params) -> R
         venue.check(&new)?;
         let account = venue.ledger().account(&new.account).ok_or(Refusal::NoSuchAccount)?;
         let is_listed = venue.fee_asset_price().is_some();
-        Ok::<_, Refusal>(wire::commission_for_order(account, fees, is_listed))
+        Ok::<_, Refusal>(wire::account::commission_for_order(account, fees, is_listed))
     });
     let commissions = commissions.await??;
-    Ok(Answer::json(&if computes { commissions } else { json!({}) }))
+    Ok(if computes {
+        Answer::json(&commissions)
+    } else {
+        Answer::text("{}".to_owned())
+    })
 }
 
 /// A boolean parameter.
@@ -304,7 +306,7 @@ pub(super) async fn cancel_order(api: &Api, account: String, params: &Params) ->
         venue.cancel_if(&account, symbol, &key, asked.as_deref(), restriction, now, effects)
     });
     let order = cancelled.await?.map_err(ApiError::cancel)?;
-    Ok(Answer::json(&wire::cancelled(&order, client_id.as_deref())))
+    Ok(Answer::json(&wire::order::cancelled(&order, client_id.as_deref())))
 }
 
 pub(super) async fn cancel_all(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
@@ -317,19 +319,7 @@ pub(super) async fn cancel_all(api: &Api, account: String, params: &Params) -> R
         Ok((lists.collect(), orders))
     });
     let (ended, orders): (Vec<PlacedList>, Vec<Order>) = cancelled.await?.map_err(ApiError::cancel)?;
-    let alone = orders.iter().filter(|order| order.list.is_none());
-    let alone = alone.map(|order| wire::cancelled(order, None));
-    Ok(Answer::json(
-        &alone.chain(ended.iter().map(|list| lists::ended(list, None))).collect(),
-    ))
-}
-
-/// A result as the answer to a cancel-and-replace shows it.
-fn outcome<T>(result: &Result<T, ApiError>, shown: impl Fn(&T) -> Value) -> (&'static str, Value) {
-    match result {
-        Ok(value) => ("SUCCESS", shown(value)),
-        Err(error) => ("FAILURE", json!({"code": error.code, "msg": error.message})),
-    }
+    Ok(Answer::text(wire::lists::all_ended(&orders, &ended)))
 }
 
 pub(super) async fn replace(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
@@ -355,30 +345,16 @@ pub(super) async fn replace(api: &Api, account: String, params: &Params) -> Resu
     let replaced = replaced.await??;
     let cancelled = replaced.cancelled.map_err(ApiError::cancel);
     let placed = replaced.placed.map(|placed| placed.map_err(ApiError::from));
-    let (cancel_result, cancel_response) =
-        outcome(&cancelled, |order| wire::cancelled(order, cancel_client_id.as_deref()));
-    let (new_result, new_response) = match &placed {
-        None => ("NOT_ATTEMPTED", Value::Null),
-        Some(placed) => outcome(placed, |placed| wire::placed(placed, response)),
-    };
-    let data = json!({
-        "cancelResult": cancel_result,
-        "newOrderResult": new_result,
-        "cancelResponse": cancel_response,
-        "newOrderResponse": new_response,
-    });
-    match (cancelled.is_ok(), placed.is_some_and(|placed| placed.is_ok())) {
-        (true, true) => Ok(Answer {
-            body: data.to_string(),
-            orders: Some(count),
-        }),
+    let data = wire::replace::replaced((&cancelled, cancel_client_id.as_deref()), (placed.as_ref(), response));
+    match (cancelled.is_ok(), placed.as_ref().is_some_and(|placed| placed.is_ok())) {
+        (true, true) => Ok(Answer::json(&data).counted(count)),
         (false, false) => Err(ApiError {
-            data: Some(data),
+            data: Some(json!(data)),
             ..ApiError::bad(-2022, "Order cancel-replace failed.")
         }),
         _ => Err(ApiError {
             status: 409,
-            data: Some(data),
+            data: Some(json!(data)),
             ..ApiError::bad(-2021, "Order cancel-replace partially failed.")
         }),
     }
@@ -394,5 +370,5 @@ pub(super) async fn amend(api: &Api, account: String, params: &Params) -> Result
         venue.amend((&account, symbol), &key, client_id.as_deref(), quantity, now, effects)
     });
     let (order, amendment) = amended.await?.map_err(ApiError::amend)?;
-    Ok(Answer::json(&wire::amended(&order, &amendment)))
+    Ok(Answer::json(&wire::amendment::amended(&order, &amendment)))
 }

@@ -8,8 +8,8 @@ use crate::core::order::{OrderKey, OrderType, Refusal, Side, TimeInForce};
 use crate::core::request::{Legs, NewList, NewOrder, Terms, Trigger};
 use crate::error::ApiError;
 use crate::limits::OrderCount;
-use crate::wire::{lists, private::ResponseType};
-use serde_json::Value;
+use crate::wire::order::ResponseType;
+use crate::wire::{lists, rows, text};
 
 const ABOVE: Names = Names {
     prefix: "above",
@@ -214,10 +214,7 @@ pub(super) async fn place(api: &Api, account: String, params: &Params, form: For
         .handle
         .ask(move |venue, now, effects| venue.place_list(&new, now, effects))
         .await??;
-    Ok(Answer {
-        body: lists::placed(&placed, response).to_string(),
-        orders: Some(count),
-    })
+    Ok(Answer::json(&lists::placed(&placed, response)).counted(count))
 }
 
 pub(super) async fn cancel(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
@@ -235,10 +232,10 @@ pub(super) async fn query(api: &Api, account: String, params: &Params) -> Result
     let key: OrderKey = key(params, "orderListId", "origClientOrderId")?;
     let found = api.handle.read(move |venue| {
         let state = venue.ledger().account(&account)?;
-        state.list(&key).map(lists::list)
+        state.list(&key).map(|list| text(&lists::asked(list)))
     });
     let found = found.await?.ok_or(Refusal::NoSuchList)?;
-    Ok(Answer::json(&found))
+    Ok(Answer::text(found))
 }
 
 pub(super) async fn all(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
@@ -246,28 +243,22 @@ pub(super) async fn all(api: &Api, account: String, params: &Params) -> Result<A
     if from.is_some() && (span.0.is_some() || span.1.is_some()) {
         return Err(ApiError::bad(-1128, "Combination of optional parameters invalid."));
     }
-    let found = api.handle.read(move |venue| -> Value {
-        let Some(state) = venue.ledger().account(&account) else {
-            return Value::Array(Vec::new());
-        };
-        let wanted = state.lists.values().filter(|list| within(span, list.created));
+    let found = api.handle.read(move |venue| {
+        let known = venue.ledger().account(&account).map(|state| state.lists.values());
+        let wanted = known.into_iter().flatten();
+        let wanted = wanted.filter(|list| within(span, list.created));
         let wanted = wanted.filter(|list| from.is_none_or(|from| list.id.cast_signed() >= from));
-        page(wanted.collect(), from.is_some() || span.0.is_some(), limit)
-            .map(lists::list)
-            .collect()
+        rows(page(wanted.collect(), from.is_some() || span.0.is_some(), limit).map(lists::asked))
     });
-    Ok(Answer::json(&found.await?))
+    Ok(Answer::text(found.await?))
 }
 
 pub(super) async fn open(api: &Api, account: String) -> Result<Answer, ApiError> {
-    let found = api.handle.read(move |venue| -> Value {
+    let found = api.handle.read(move |venue| {
         let state = venue.ledger().account(&account);
-        state
-            .into_iter()
-            .flat_map(|state| state.open_lists().map(lists::list))
-            .collect()
+        rows(state.into_iter().flat_map(|state| state.open_lists().map(lists::asked)))
     });
-    Ok(Answer::json(&found.await?))
+    Ok(Answer::text(found.await?))
 }
 
 #[cfg(test)]

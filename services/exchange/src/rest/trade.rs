@@ -7,8 +7,8 @@ use super::params::Params;
 use crate::core::account::Account;
 use crate::core::order::{Order, Refusal};
 use crate::error::ApiError;
-use crate::wire::{info, millis, private as wire};
-use serde_json::{Value, json};
+use crate::wire::{self, info, millis};
+use serde_json::json;
 use std::sync::Arc;
 
 /// Entries that one page holds at most.
@@ -60,10 +60,10 @@ async fn query_order(api: &Api, account: String, params: &Params) -> Result<Answ
             .ledger()
             .account(&account)
             .and_then(|state| state.order(name, &key))
-            .map(wire::order)
+            .map(|order| wire::text(&wire::order::asked(order)))
     });
     let found = found.await?.ok_or(Refusal::NoSuchOrder)?;
-    Ok(Answer::json(&found))
+    Ok(Answer::text(found))
 }
 
 async fn open_orders(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
@@ -78,7 +78,7 @@ async fn open_orders(api: &Api, account: String, params: &Params) -> Result<Answ
         open.unwrap_or_default()
     });
     let open = open.await?;
-    Ok(Answer::json(&open.iter().map(wire::order).collect()))
+    Ok(Answer::text(wire::rows(open.iter().map(wire::order::asked))))
 }
 
 /// `startTime` and `endTime`, at most a day apart.
@@ -109,47 +109,39 @@ pub(super) fn page<T>(all: Vec<T>, forwards: bool, limit: usize) -> impl Iterato
 async fn all_orders(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
     let symbol = api.symbol(params)?;
     let (limit, from, span) = (params.limit(500, MOST)?, params.number("orderId")?, span(params)?);
-    let orders = api.handle.read(move |venue| -> Value {
+    let orders = api.handle.read(move |venue| {
         let name = &venue.markets()[symbol].listing.symbol;
-        let Some(state) = venue.ledger().account(&account) else {
-            return Value::Array(Vec::new());
-        };
-        let wanted = state
-            .orders
-            .values()
+        let known = venue.ledger().account(&account).map(|state| state.orders.values());
+        let wanted = known
+            .into_iter()
+            .flatten()
             .filter(|order| &order.symbol == name && within(span, order.created));
         let wanted = wanted
             .filter(|order| from.is_none_or(|from| order.id as i64 >= from))
             .collect();
-        page(wanted, from.is_some() || span.0.is_some(), limit)
-            .map(wire::order)
-            .collect()
+        wire::rows(page(wanted, from.is_some() || span.0.is_some(), limit).map(wire::order::asked))
     });
-    Ok(Answer::json(&orders.await?))
+    Ok(Answer::text(orders.await?))
 }
 
 async fn my_trades(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
     let symbol = api.symbol(params)?;
     let (limit, span) = (params.limit(500, MOST)?, span(params)?);
     let (from, order) = (params.number("fromId")?, params.number("orderId")?);
-    let trades = api.handle.read(move |venue| -> Value {
+    let trades = api.handle.read(move |venue| {
         let name = &venue.markets()[symbol].listing.symbol;
-        let Some(state) = venue.ledger().account(&account) else {
-            return Value::Array(Vec::new());
-        };
-        let wanted = state
-            .fills
-            .iter()
+        let known = venue.ledger().account(&account).map(|state| &state.fills);
+        let wanted = known
+            .into_iter()
+            .flatten()
             .filter(|fill| &fill.symbol == name && within(span, fill.time));
         let wanted = wanted.filter(|fill| from.is_none_or(|from| fill.trade as i64 >= from));
         let wanted = wanted
             .filter(|fill| order.is_none_or(|order| fill.order as i64 == order))
             .collect();
-        page(wanted, from.is_some() || span.0.is_some(), limit)
-            .map(wire::trade)
-            .collect()
+        wire::rows(page(wanted, from.is_some() || span.0.is_some(), limit).map(wire::fill::trade))
     });
-    Ok(Answer::json(&trades.await?))
+    Ok(Answer::text(trades.await?))
 }
 
 fn order_count(api: &Api, account: &str) -> Result<Answer, ApiError> {
@@ -157,7 +149,7 @@ fn order_count(api: &Api, account: &str) -> Result<Answer, ApiError> {
     let used = meter.orders(account, (api.now)());
     let [_, ten_seconds, day] = info::rate_limits(&meter.limits());
     let counted = [ten_seconds.used(used.ten_seconds), day.used(used.day)];
-    Ok(Answer::json(&json!(counted)))
+    Ok(Answer::json(&counted))
 }
 
 async fn balances(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
@@ -167,22 +159,22 @@ async fn balances(api: &Api, account: String, params: &Params) -> Result<Answer,
         .handle
         .read(move |venue| venue.ledger().account(&account).map(Account::holdings));
     let found = found.await?.ok_or(Refusal::NoSuchAccount)?;
-    Ok(Answer::json(&wire::account(&found, fees, omit_zero)))
+    Ok(Answer::json(&wire::account::holdings(&found, fees, omit_zero)))
 }
 
 async fn amendments(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
     let symbol = api.symbol(params)?;
     let order = params.required("orderId").and(params.number("orderId"))?;
     let (limit, from) = (params.limit(500, MOST)?, params.number("fromExecutionId")?);
-    let found = api.handle.read(move |venue| -> Value {
+    let found = api.handle.read(move |venue| {
         let name = &venue.markets()[symbol].listing.symbol;
         let amendments = venue.ledger().account(&account).map(|state| &state.amendments);
         let wanted = amendments.into_iter().flatten().filter(|each| {
             Some(each.order.cast_signed()) == order && from.is_none_or(|from| each.id.cast_signed() >= from)
         });
-        wanted.take(limit).map(|each| wire::amendment(name, each)).collect()
+        wire::rows(wanted.take(limit).map(|each| wire::amendment::amendment(name, each)))
     });
-    Ok(Answer::json(&found.await?))
+    Ok(Answer::text(found.await?))
 }
 
 async fn prevented_matches(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
@@ -192,7 +184,7 @@ async fn prevented_matches(api: &Api, account: String, params: &Params) -> Resul
     if id.is_some() == order.is_some() || (id.is_some() && from.is_some()) {
         return Err(ApiError::bad(-1128, "Combination of optional parameters invalid."));
     }
-    let found = api.handle.read(move |venue| -> Value {
+    let found = api.handle.read(move |venue| {
         let name = &venue.markets()[symbol].listing.symbol;
         let prevented = venue.ledger().account(&account).map(|state| &state.prevented);
         let wanted = prevented.into_iter().flatten().filter(|each| {
@@ -203,9 +195,9 @@ async fn prevented_matches(api: &Api, account: String, params: &Params) -> Resul
                 && order.is_none_or(names)
                 && from.is_none_or(|from| one >= from)
         });
-        wanted.take(limit).map(wire::prevented_match).collect()
+        wire::rows(wanted.take(limit).map(wire::fill::prevented))
     });
-    Ok(Answer::json(&found.await?))
+    Ok(Answer::text(found.await?))
 }
 
 async fn commission(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {
@@ -213,10 +205,11 @@ async fn commission(api: &Api, account: String, params: &Params) -> Result<Answe
     let found = api.handle.read(move |venue| {
         let state = venue.ledger().account(&account)?;
         let name = &venue.markets()[symbol].listing.symbol;
-        Some(wire::commission(name, state, fees, venue.fee_asset_price().is_some()))
+        let is_listed = venue.fee_asset_price().is_some();
+        Some(wire::text(&wire::account::commission(name, state, fees, is_listed)))
     });
     let found = found.await?.ok_or(Refusal::NoSuchAccount)?;
-    Ok(Answer::json(&found))
+    Ok(Answer::text(found))
 }
 
 fn burns(pays: bool) -> Answer {

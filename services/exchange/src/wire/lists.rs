@@ -1,13 +1,14 @@
-//! Order lists in Binance's JSON.
+//! Order lists.
 
-use super::millis;
-use super::private::{ResponseType, accepted, cancelled};
+use super::order::{Accepted, Cancelled, ResponseType, accepted, cancelled};
+use super::{millis, rows};
 use crate::core::contingent::PlacedList;
+use crate::core::order::Order;
 use crate::core::order_list::OrderList;
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
 
-/// What the list is doing, and what that means for its orders.
-fn status(list: &OrderList) -> (&'static str, &'static str) {
+/// What a list is doing, and what that means for its orders.
+pub(super) fn status(list: &OrderList) -> (&'static str, &'static str) {
     if list.open {
         ("EXEC_STARTED", "EXECUTING")
     } else {
@@ -15,48 +16,90 @@ fn status(list: &OrderList) -> (&'static str, &'static str) {
     }
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Leg<'a> {
+    symbol: &'a str,
+    order_id: u64,
+    client_order_id: &'a str,
+}
+
 /// `GET /api/v3/orderList` and the entries of `allOrderList` and `openOrderList`.
-pub fn list(list: &OrderList) -> Value {
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Asked<'a> {
+    order_list_id: u64,
+    contingency_type: &'static str,
+    list_status_type: &'static str,
+    list_order_status: &'static str,
+    list_client_order_id: &'a str,
+    transaction_time: i64,
+    symbol: &'a str,
+    orders: Vec<Leg<'a>>,
+}
+
+/// A list that was asked for.
+pub fn asked(list: &OrderList) -> Asked<'_> {
     let (kind, status) = status(list);
-    let order =
-        |(id, client_id): &(u64, String)| json!({"symbol": list.symbol, "orderId": id, "clientOrderId": client_id});
-    json!({
-        "orderListId": list.id,
-        "contingencyType": list.contingency.as_str(),
-        "listStatusType": kind,
-        "listOrderStatus": status,
-        "listClientOrderId": list.client_id,
-        "transactionTime": millis(list.updated),
-        "symbol": list.symbol,
-        "orders": list.orders.iter().map(order).collect::<Value>(),
-    })
+    let legs = list.orders.iter().map(|(id, client_id)| Leg {
+        symbol: &list.symbol,
+        order_id: *id,
+        client_order_id: client_id,
+    });
+    Asked {
+        order_list_id: list.id,
+        contingency_type: list.contingency.as_str(),
+        list_status_type: kind,
+        list_order_status: status,
+        list_client_order_id: &list.client_id,
+        transaction_time: millis(list.updated),
+        symbol: &list.symbol,
+        orders: legs.collect(),
+    }
+}
+
+/// A list with a report of each of its orders.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reported<'a, R> {
+    #[serde(flatten)]
+    list: Asked<'a>,
+    order_reports: Vec<R>,
 }
 
 /// The answer to the placement of a list.
-pub fn placed(placed: &PlacedList, response: ResponseType) -> Value {
-    let mut answer = list(&placed.list);
-    let reports = placed
-        .orders
-        .iter()
-        .map(|order| Value::Object(accepted(order, response)));
-    answer["orderReports"] = reports.collect();
-    answer
+pub fn placed(placed: &PlacedList, response: ResponseType) -> Reported<'_, Accepted<'_>> {
+    Reported {
+        list: asked(&placed.list),
+        order_reports: placed.orders.iter().map(|order| accepted(order, response)).collect(),
+    }
 }
 
-/// The answer to the cancel of a list.
-pub fn ended(ended: &PlacedList, client_id: Option<&str>) -> Value {
-    let mut answer = list(&ended.list);
-    answer["orderReports"] = ended.orders.iter().map(|order| cancelled(order, client_id)).collect();
-    answer
+/// The answer to the cancel of a list, which `client_id` names.
+pub fn ended<'a>(ended: &'a PlacedList, client_id: Option<&'a str>) -> Reported<'a, Cancelled<'a>> {
+    Reported {
+        list: asked(&ended.list),
+        order_reports: ended.orders.iter().map(|order| cancelled(order, client_id)).collect(),
+    }
 }
 
-/// `listStatus` of a user data frame.
-pub(super) fn event(list: &OrderList, time: i64) -> Value {
-    let (kind, status) = status(list);
-    let order = |(id, client_id): &(u64, String)| json!({"s": list.symbol, "i": id, "c": client_id});
-    json!({
-        "e": "listStatus", "E": millis(time), "s": list.symbol, "g": list.id, "c": list.contingency.as_str(),
-        "l": kind, "L": status, "r": "NONE", "C": list.client_id, "T": millis(time),
-        "O": list.orders.iter().map(order).collect::<Value>(),
-    })
+/// An order of no list, or a list.
+enum Ended<'a> {
+    Order(&'a Order),
+    List(&'a PlacedList),
+}
+
+impl Serialize for Ended<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Ended::Order(order) => cancelled(order, None).serialize(serializer),
+            Ended::List(list) => ended(list, None).serialize(serializer),
+        }
+    }
+}
+
+/// `DELETE /api/v3/openOrders`, as text: the orders of no list, then the lists with theirs.
+pub fn all_ended(orders: &[Order], lists: &[PlacedList]) -> String {
+    let alone = orders.iter().filter(|order| order.list.is_none()).map(Ended::Order);
+    rows(alone.chain(lists.iter().map(Ended::List)))
 }

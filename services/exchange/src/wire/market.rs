@@ -7,12 +7,16 @@ use crate::core::interval::Interval;
 use crate::core::listing::Listing;
 use crate::core::market::{Aggregate, Best, Market, MarketEvent, Print};
 use crate::core::order::Side;
-use crate::core::units::{Atoms, write as amount};
+use crate::core::units::{Atoms, Decimal};
 use std::fmt::Write;
 
 /// Appends formatted text; writing to a string cannot fail.
 macro_rules! put {
     ($out:expr, $($part:tt)*) => { write!($out, $($part)*).expect("writing to a string cannot fail") };
+}
+
+fn amount(out: &mut String, amount: Atoms) {
+    put!(out, "{}", Decimal(amount));
 }
 
 fn price(out: &mut String, listing: &Listing, ticks: i64) {

@@ -1,6 +1,5 @@
 //! What an account sees, as JSON: `answers.json` states it, row by row.
 
-use super::{lists, private};
 use crate::core::contingent::PlacedList;
 use crate::core::effects::{Execution, UserEvent, UserEventKind};
 use crate::core::ledger::{Account, Balance};
@@ -8,8 +7,10 @@ use crate::core::order::{
     Amendment, Fill, Order, OrderType, PreventedMatch, SelfTradePrevention, Side, Stage, Status, TimeInForce,
 };
 use crate::core::order_list::{Contingency, OrderList};
-use crate::core::units::ONE;
+use crate::core::units::{Decimal, ONE};
 use crate::core::venue::Placed;
+use crate::wire;
+use crate::wire::order::ResponseType::{Ack, Full, Result};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -246,19 +247,21 @@ fn account(pays_in_fee_asset: bool) -> Account {
 }
 
 /// A row, from the text that is sent; nothing is in the text twice.
-fn see(rows: &mut Rows, name: String, answer: impl Serialize) {
-    let text = serde_json::to_string(&answer).unwrap();
-    let value: Value = serde_json::from_str(&text).unwrap();
+fn see_text(rows: &mut Rows, name: String, text: &str) {
+    let value: Value = serde_json::from_str(text).unwrap();
     assert_eq!(text.len(), value.to_string().len(), "{name}: {text}");
     assert!(rows.insert(name, value).is_none());
 }
 
+fn see(rows: &mut Rows, name: String, answer: impl Serialize) {
+    see_text(rows, name, &wire::text(&answer));
+}
+
 fn see_orders(rows: &mut Rows) {
-    use private::ResponseType::{Ack, Full, Result};
     for (name, order) in &orders() {
-        see(rows, format!("{name}: asked for"), private::order(order));
-        see(rows, format!("{name}: cancelled"), private::cancelled(order, None));
-        let named = private::cancelled(order, Some("by-me"));
+        see(rows, format!("{name}: asked for"), wire::order::asked(order));
+        see(rows, format!("{name}: cancelled"), wire::order::cancelled(order, None));
+        let named = wire::order::cancelled(order, Some("by-me"));
         see(rows, format!("{name}: cancelled with a name"), named);
         let mut placed = Placed {
             order: order.clone(),
@@ -269,38 +272,50 @@ fn see_orders(rows: &mut Rows) {
             see(
                 rows,
                 format!("{name}: placed, {word}"),
-                private::placed(&placed, response),
+                wire::order::placed(&placed, response),
             );
         }
         placed.fills = fills().map(|(_, fill)| fill).into();
         placed.prevented = preventions().map(|(_, prevented)| prevented).into();
-        see(rows, format!("{name}: placed, traded"), private::placed(&placed, Full));
-        see(rows, format!("{name}: amended"), private::amended(order, &amendment()));
+        see(
+            rows,
+            format!("{name}: placed, traded"),
+            wire::order::placed(&placed, Full),
+        );
+        see(
+            rows,
+            format!("{name}: amended"),
+            wire::amendment::amended(order, &amendment()),
+        );
     }
 }
 
 fn see_histories(rows: &mut Rows) {
     for (name, fill) in &fills() {
-        see(rows, format!("trade: {name}"), private::trade(fill));
+        see(rows, format!("trade: {name}"), wire::fill::trade(fill));
     }
     for (name, prevented) in &preventions() {
         see(
             rows,
             format!("prevented match: {name}"),
-            private::prevented_match(prevented),
+            wire::fill::prevented(prevented),
         );
     }
-    see(rows, "amendment".into(), private::amendment("BTCUSDT", &amendment()));
+    see(
+        rows,
+        "amendment".into(),
+        wire::amendment::amendment("BTCUSDT", &amendment()),
+    );
 }
 
 fn see_accounts(rows: &mut Rows) {
     for is in [false, true] {
         let account = account(is);
         let name = |subject: &str| format!("{subject}, {is}");
-        see(rows, name("account"), private::account(&account, (8, 10), is));
-        let commission = private::commission("BTCUSDT", &account, (8, 10), !is);
+        see(rows, name("account"), wire::account::holdings(&account, (8, 10), is));
+        let commission = wire::account::commission("BTCUSDT", &account, (8, 10), !is);
         see(rows, name("commission"), commission);
-        let of_order = private::commission_for_order(&account, (8, 10), is);
+        let of_order = wire::account::commission_for_order(&account, (8, 10), is);
         see(rows, name("commission of an order"), of_order);
     }
 }
@@ -312,14 +327,14 @@ fn see_lists(rows: &mut Rows) {
             list: list(open),
             orders: vec![limit(), leg()],
         };
-        see(rows, name("asked for"), lists::list(&placed.list));
-        see(rows, name("ack"), lists::placed(&placed, private::ResponseType::Ack));
-        see(rows, name("full"), lists::placed(&placed, private::ResponseType::Full));
-        see(rows, name("cancelled"), lists::ended(&placed, None));
+        see(rows, name("asked for"), wire::lists::asked(&placed.list));
+        see(rows, name("ack"), wire::lists::placed(&placed, Ack));
+        see(rows, name("full"), wire::lists::placed(&placed, Full));
+        see(rows, name("cancelled"), wire::lists::ended(&placed, None));
         see(
             rows,
             name("cancelled with a name"),
-            lists::ended(&placed, Some("by-me")),
+            wire::lists::ended(&placed, Some("by-me")),
         );
         see_event(rows, name("event"), UserEventKind::List(placed.list));
     }
@@ -331,7 +346,7 @@ fn see_event(rows: &mut Rows, name: String, kind: UserEventKind) {
         time: START + 9 * SECOND,
         kind,
     };
-    see(rows, name, private::event(&event));
+    see_text(rows, name, &wire::events::event(&event));
 }
 
 fn see_events(rows: &mut Rows) {
@@ -386,4 +401,10 @@ fn what_an_account_sees() {
         assert_eq!(stated.get(name), Some(answer), "{name}");
     }
     assert_eq!(seen.len(), stated.len());
+}
+
+#[test]
+fn a_list_is_written_row_by_row() {
+    assert_eq!(wire::rows([ONE, -1].map(Decimal)), r#"["1.00000000","-0.00000001"]"#);
+    assert_eq!(wire::rows::<Decimal>([]), "[]");
 }
