@@ -1,8 +1,7 @@
 //! What comes out of the venue: records to make durable, and what to tell whom afterwards.
 
-use super::fees::FEE_ASSET;
 use super::ledger::{Balance, Ledger, Record};
-use super::listing::Listing;
+use super::listing::{FEE_ASSET, Listing, QUOTE};
 use super::market::MarketEvent;
 use super::order::{Amendment, Fill, Order, PreventedMatch};
 use super::order_list::OrderList;
@@ -92,9 +91,7 @@ impl Effects {
     pub(super) fn position(&mut self, ledger: &Ledger, account: &str, listing: &Listing, time: i64) {
         if let Some(state) = ledger.account(account) {
             let fee_asset = (state.pays_in_fee_asset && listing.base != FEE_ASSET).then_some(FEE_ASSET);
-            let assets = [listing.base.as_str(), super::listing::QUOTE]
-                .into_iter()
-                .chain(fee_asset);
+            let assets = [listing.base.as_str(), QUOTE].into_iter().chain(fee_asset);
             let balances = assets.map(|asset| (asset.to_owned(), state.balance(asset))).collect();
             self.tell(account, time, UserEventKind::Position(balances));
         }

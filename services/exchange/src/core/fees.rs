@@ -1,13 +1,11 @@
 //! What trading costs: a rate on what is received, or less of it in the fee asset.
 
 use super::account::Account;
+use super::listing::FEE_ASSET;
 use super::order::Side;
 use super::record::Record;
 use super::units::{Atoms, ONE};
 use super::venue::{Effects, Venue};
-
-/// The asset in which an account may choose to pay its commissions.
-pub const FEE_ASSET: &str = "BNB";
 
 /// What is left of a commission that is paid in the fee asset, in per cent.
 pub const DISCOUNT: Atoms = 75;

@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 /// The asset that every symbol is quoted in.
 pub const QUOTE: &str = "USDT";
 
+/// The asset in which an account may choose to pay its commissions.
+pub const FEE_ASSET: &str = "BNB";
+
 /// Bases that a reader knows, with a plausible price in USDT. The order is also the order of activity.
 const KNOWN: [(&str, f64); 47] = [
     ("BTC", 67_000.0),

@@ -2,8 +2,8 @@
 
 use super::endpoint::{Answer, Api};
 use super::order_entry::{self as entry, Names, key};
+use super::page::{MOST, page, span, within};
 use super::params::Params;
-use super::trade::{MOST, page, span, within};
 use crate::core::order::{OrderKey, OrderType, Refusal, Side, TimeInForce};
 use crate::core::request::{Legs, NewList, NewOrder, Terms, Trigger};
 use crate::error::ApiError;

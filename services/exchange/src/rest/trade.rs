@@ -3,19 +3,14 @@
 use super::endpoint::{Answer, Api, Endpoint};
 use super::order_entry::{self as entry, key};
 use super::order_lists::{self, Form};
+use super::page::{MOST, page, span, within};
 use super::params::Params;
 use crate::core::account::Account;
 use crate::core::order::{Order, Refusal};
 use crate::error::ApiError;
-use crate::wire::{self, info, millis};
+use crate::wire::{self, info};
 use serde_json::json;
 use std::sync::Arc;
-
-/// Entries that one page holds at most.
-pub(super) const MOST: usize = 1_000;
-
-/// Longest span of `startTime` to `endTime`, in milliseconds.
-const LONGEST_SPAN: i64 = 86_400_000;
 
 pub(super) async fn handle(
     api: &Arc<Api>,
@@ -79,31 +74,6 @@ async fn open_orders(api: &Api, account: String, params: &Params) -> Result<Answ
     });
     let open = open.await?;
     Ok(Answer::text(wire::rows(open.iter().map(wire::order::asked))))
-}
-
-/// `startTime` and `endTime`, at most a day apart.
-pub(super) fn span(params: &Params) -> Result<(Option<i64>, Option<i64>), ApiError> {
-    let (start, end) = (params.number("startTime")?, params.number("endTime")?);
-    if let (Some(start), Some(end)) = (start, end)
-        && end.saturating_sub(start) > LONGEST_SPAN
-    {
-        return Err(ApiError::bad(
-            -1127,
-            "More than 24 hours between startTime and endTime.",
-        ));
-    }
-    Ok((start, end))
-}
-
-pub(super) fn within((start, end): (Option<i64>, Option<i64>), micros: i64) -> bool {
-    let time = millis(micros);
-    start.is_none_or(|start| time >= start) && end.is_none_or(|end| time <= end)
-}
-
-/// From a start forwards the first `limit`, else the latest.
-pub(super) fn page<T>(all: Vec<T>, forwards: bool, limit: usize) -> impl Iterator<Item = T> {
-    let skipped = if forwards { 0 } else { all.len().saturating_sub(limit) };
-    all.into_iter().skip(skipped).take(limit)
 }
 
 async fn all_orders(api: &Api, account: String, params: &Params) -> Result<Answer, ApiError> {

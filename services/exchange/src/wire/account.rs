@@ -1,8 +1,9 @@
 //! What an account holds, and what trading costs it.
 
 use super::millis;
-use crate::core::fees::{DISCOUNT, FEE_ASSET};
+use crate::core::fees::DISCOUNT;
 use crate::core::ledger::Account;
+use crate::core::listing::FEE_ASSET;
 use crate::core::units::{Atoms, Decimal, ONE};
 use serde::Serialize;
 

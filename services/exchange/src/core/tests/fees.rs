@@ -1,7 +1,7 @@
 //! Commissions: maker and taker, in what is received or in the fee asset.
 
 use super::super::effects::UserEventKind;
-use super::super::fees::FEE_ASSET;
+use super::super::listing::FEE_ASSET;
 use super::super::order::Side;
 use super::super::request::{NewOrder, Terms};
 use super::super::units::{Atoms, ONE};
