@@ -263,3 +263,22 @@ async fn bad_requests_are_refused() {
     );
     assert!(!SECRET.is_empty());
 }
+
+#[tokio::test]
+async fn listen_keys_are_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let venue = TestVenue::start(config(), folder.path()).await;
+    let path = "/api/v3/userDataStream";
+    for method in [Method::POST, Method::PUT, Method::DELETE] {
+        let reply = venue.send(method, path, Some("key-alice"), "listenKey=one").await;
+        let page = reply.body.as_str().unwrap();
+        assert_eq!((reply.status, page.len()), (410, 136), "what Binance's log lines count");
+        assert!(page.contains("<center><h1>410 Gone</h1></center>"), "{page}");
+        assert_eq!(reply.headers["content-type"], "text/html");
+    }
+    venue.get(path, "").await.is_of_no_route();
+    venue
+        .send(Method::POST, "/api/v1/userDataStream", None, "")
+        .await
+        .is_of_no_route();
+}

@@ -9,13 +9,18 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use mesh::server::PeerAddress;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 /// How long a request body may take to arrive.
 const BODY_TIME: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// What Binance answers where `listenKey`s were given out until 2026-02-20: the page of the proxy before its API, as its
+/// callers quote it (<https://github.com/thrasher-corp/gocryptotrader/issues/2190>).
+const GONE: &str = "<html>\r\n<head><title>410 Gone</title></head>\r\n<body>\r\n<center><h1>410 Gone</h1></center>\r\n\
+                    <hr><center>nginx</center>\r\n</body>\r\n</html>\r\n";
 
 /// Routes of the surface.
 pub fn router(api: Arc<Api>) -> Router {
@@ -31,6 +36,15 @@ async fn not_found() -> Response {
     answer(StatusCode::NOT_FOUND, "text/html", page.to_owned())
 }
 
+/// What is answered when the table has no such route.
+async fn no_route(method: &Method, path: &str) -> Response {
+    let gave_listen_keys = [Method::POST, Method::PUT, Method::DELETE].contains(method) && path == "userDataStream";
+    if gave_listen_keys {
+        return answer(StatusCode::GONE, "text/html", GONE.to_owned());
+    }
+    not_found().await
+}
+
 fn answer(status: StatusCode, kind: &'static str, body: String) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
@@ -44,7 +58,7 @@ async fn serve(State(api): State<Arc<Api>>, request: Request) -> Response {
     let path = request.uri().path();
     let path = path.strip_prefix("/api/v3/").unwrap_or(path).to_owned();
     let Some(route) = route(request.method(), &path) else {
-        return not_found().await;
+        return no_route(request.method(), &path).await;
     };
     let peer = request.extensions().get::<PeerAddress>();
     let address = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |PeerAddress(address)| address.ip());
