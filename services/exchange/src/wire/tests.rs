@@ -1,5 +1,7 @@
 //! What an account sees, as JSON: `answers.json` states it, row by row.
 
+use super::order::ResponseType::{Ack, Full, Result};
+use super::{account, amendment, events, fill, lists, order};
 use crate::core::contingent::PlacedList;
 use crate::core::effects::{Execution, UserEvent, UserEventKind};
 use crate::core::ledger::{Account, Balance};
@@ -9,8 +11,6 @@ use crate::core::order::{
 use crate::core::order_list::{Contingency, OrderList};
 use crate::core::units::{Decimal, ONE};
 use crate::core::venue::Placed;
-use crate::wire;
-use crate::wire::order::ResponseType::{Ack, Full, Result};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -132,7 +132,10 @@ fn orders() -> [(&'static str, Order); 10] {
         side: Side::Sell,
         ..limit()
     };
-    let ended = |status| Order { status, ..limit() };
+    let cancelled = Order {
+        status: Status::Canceled,
+        ..limit()
+    };
     [
         ("limit", limit()),
         ("market", market()),
@@ -142,7 +145,7 @@ fn orders() -> [(&'static str, Order); 10] {
         ("armed", armed),
         ("triggered", triggered),
         ("prevented", prevented_order()),
-        ("cancelled", ended(Status::Canceled)),
+        ("cancelled", cancelled),
         ("leg", leg()),
     ]
 }
@@ -195,13 +198,11 @@ fn prevented(mode: SelfTradePrevention, taker_quantity: i128, maker_quantity: i1
 }
 
 fn preventions() -> [(&'static str, PreventedMatch); 3] {
+    use SelfTradePrevention::{Decrement, ExpireMaker, ExpireTaker};
     [
-        ("taker ended", prevented(SelfTradePrevention::ExpireTaker, ONE / 2, 0)),
-        ("maker ended", prevented(SelfTradePrevention::ExpireMaker, 0, ONE / 4)),
-        (
-            "both smaller",
-            prevented(SelfTradePrevention::Decrement, ONE / 4, ONE / 4),
-        ),
+        ("taker ended", prevented(ExpireTaker, ONE / 2, 0)),
+        ("maker ended", prevented(ExpireMaker, 0, ONE / 4)),
+        ("both smaller", prevented(Decrement, ONE / 4, ONE / 4)),
     ]
 }
 
@@ -254,14 +255,14 @@ fn see_text(rows: &mut Rows, name: String, text: &str) {
 }
 
 fn see(rows: &mut Rows, name: String, answer: impl Serialize) {
-    see_text(rows, name, &wire::text(&answer));
+    see_text(rows, name, &super::text(&answer));
 }
 
 fn see_orders(rows: &mut Rows) {
     for (name, order) in &orders() {
-        see(rows, format!("{name}: asked for"), wire::order::asked(order));
-        see(rows, format!("{name}: cancelled"), wire::order::cancelled(order, None));
-        let named = wire::order::cancelled(order, Some("by-me"));
+        see(rows, format!("{name}: asked for"), order::asked(order));
+        see(rows, format!("{name}: cancelled"), order::cancelled(order, None));
+        let named = order::cancelled(order, Some("by-me"));
         see(rows, format!("{name}: cancelled with a name"), named);
         let mut placed = Placed {
             order: order.clone(),
@@ -272,50 +273,38 @@ fn see_orders(rows: &mut Rows) {
             see(
                 rows,
                 format!("{name}: placed, {word}"),
-                wire::order::placed(&placed, response),
+                order::placed(&placed, response),
             );
         }
         placed.fills = fills().map(|(_, fill)| fill).into();
         placed.prevented = preventions().map(|(_, prevented)| prevented).into();
-        see(
-            rows,
-            format!("{name}: placed, traded"),
-            wire::order::placed(&placed, Full),
-        );
+        see(rows, format!("{name}: placed, traded"), order::placed(&placed, Full));
         see(
             rows,
             format!("{name}: amended"),
-            wire::amendment::amended(order, &amendment()),
+            amendment::amended(order, &amendment()),
         );
     }
 }
 
 fn see_histories(rows: &mut Rows) {
     for (name, fill) in &fills() {
-        see(rows, format!("trade: {name}"), wire::fill::trade(fill));
+        see(rows, format!("trade: {name}"), fill::trade(fill));
     }
     for (name, prevented) in &preventions() {
-        see(
-            rows,
-            format!("prevented match: {name}"),
-            wire::fill::prevented(prevented),
-        );
+        see(rows, format!("prevented match: {name}"), fill::prevented(prevented));
     }
-    see(
-        rows,
-        "amendment".into(),
-        wire::amendment::amendment("BTCUSDT", &amendment()),
-    );
+    see(rows, "amendment".into(), amendment::amendment("BTCUSDT", &amendment()));
 }
 
 fn see_accounts(rows: &mut Rows) {
     for is in [false, true] {
         let account = account(is);
         let name = |subject: &str| format!("{subject}, {is}");
-        see(rows, name("account"), wire::account::holdings(&account, (8, 10), is));
-        let commission = wire::account::commission("BTCUSDT", &account, (8, 10), !is);
+        see(rows, name("account"), account::holdings(&account, (8, 10), is));
+        let commission = account::commission("BTCUSDT", &account, (8, 10), !is);
         see(rows, name("commission"), commission);
-        let of_order = wire::account::commission_for_order(&account, (8, 10), is);
+        let of_order = account::commission_for_order(&account, (8, 10), is);
         see(rows, name("commission of an order"), of_order);
     }
 }
@@ -327,14 +316,14 @@ fn see_lists(rows: &mut Rows) {
             list: list(open),
             orders: vec![limit(), leg()],
         };
-        see(rows, name("asked for"), wire::lists::asked(&placed.list));
-        see(rows, name("ack"), wire::lists::placed(&placed, Ack));
-        see(rows, name("full"), wire::lists::placed(&placed, Full));
-        see(rows, name("cancelled"), wire::lists::ended(&placed, None));
+        see(rows, name("asked for"), lists::asked(&placed.list));
+        see(rows, name("ack"), lists::placed(&placed, Ack));
+        see(rows, name("full"), lists::placed(&placed, Full));
+        see(rows, name("cancelled"), lists::ended(&placed, None));
         see(
             rows,
             name("cancelled with a name"),
-            wire::lists::ended(&placed, Some("by-me")),
+            lists::ended(&placed, Some("by-me")),
         );
         see_event(rows, name("event"), UserEventKind::List(placed.list));
     }
@@ -346,7 +335,7 @@ fn see_event(rows: &mut Rows, name: String, kind: UserEventKind) {
         time: START + 9 * SECOND,
         kind,
     };
-    see_text(rows, name, &wire::events::event(&event));
+    see_text(rows, name, &events::event(&event));
 }
 
 fn see_events(rows: &mut Rows) {
@@ -405,6 +394,6 @@ fn what_an_account_sees() {
 
 #[test]
 fn a_list_is_written_row_by_row() {
-    assert_eq!(wire::rows([ONE, -1].map(Decimal)), r#"["1.00000000","-0.00000001"]"#);
-    assert_eq!(wire::rows::<Decimal>([]), "[]");
+    assert_eq!(super::rows([ONE, -1].map(Decimal)), r#"["1.00000000","-0.00000001"]"#);
+    assert_eq!(super::rows::<Decimal>([]), "[]");
 }
