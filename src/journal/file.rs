@@ -47,7 +47,8 @@ pub struct FileJournalOptions {
     /// use it ([`Journal::has_room`]). Default 4 MiB; 0 keeps none.
     pub reserve_bytes: u64,
     /// The end of the open segment is written with zeros so far ahead, within the room that it owns: a batch then overwrites
-    /// what is there, and its sync need not wait for the file system's own journal. Default 4 MiB; 0 writes none.
+    /// what is there, and its sync need not wait for the file system's own journal. The batch that comes to their end waits for
+    /// the next ones, and whoever syncs beside it does: few at a time. Default 128 KiB; 0 writes none.
     pub zeros_bytes: u64,
     /// The owner has a thread of its own, and may block it: appending then needs no other thread. Default false.
     pub owner_may_block: bool,
@@ -65,7 +66,7 @@ impl Default for FileJournalOptions {
             tail_records: 65_536,
             tail_bytes: 16 * 1024 * 1024,
             reserve_bytes: 4 * 1024 * 1024,
-            zeros_bytes: 4 * 1024 * 1024,
+            zeros_bytes: 128 * 1024,
             owner_may_block: false,
             disk: Arc::new(RealDisk),
             chance: Chance::from_entropy(),
