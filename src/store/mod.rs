@@ -287,9 +287,14 @@ fn session(config: &StoreConfig, engine: Engine, access: Access, schema: &str) -
     let wait = config.lock_timeout_ms.min(i32::MAX as u64);
     let mut statements = match engine {
         Engine::Sqlite => {
+            let page = match access {
+                // A fold changes few bytes of many pages, and writes each page whole. A database that is there keeps its own.
+                Access::Write(Durability::Rebuildable) => "PRAGMA page_size = 1024; ",
+                Access::Write(Durability::Committed) | Access::Read => "",
+            };
             // A statement that may fail halfway keeps what it overwrites, and spills it into a file of its own from 64 KiB on.
             format!(
-                "PRAGMA busy_timeout = {wait}; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; \
+                "PRAGMA busy_timeout = {wait}; {page}PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; \
                  PRAGMA temp_store = MEMORY;"
             )
         }
@@ -301,7 +306,7 @@ fn session(config: &StoreConfig, engine: Engine, access: Access, schema: &str) -
         // What can be written again would do with a sync at each checkpoint. But then all that the WAL holds goes to the disk
         // in one piece, and the journals beside it wait for tens of milliseconds: a little at each commit keeps them for less.
         (Engine::Sqlite, Access::Write(Durability::Rebuildable)) => {
-            " PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4096;"
+            " PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 16384;"
         }
         (Engine::Sqlite, Access::Read) => " PRAGMA query_only = ON;",
         (Engine::Postgres, Access::Write(Durability::Committed)) => "",
