@@ -363,11 +363,11 @@ impl TradingService for Rpcs {
         let (account, shard) = self.account(&request.account_id)?;
         let size = page::size(request.page_size, PAGE)?;
         let after = page::key(&request.page_token)?;
-        let Reply::Account(view) = shard.ask(Ask::Account(account)).await? else {
+        let Reply::External(external) = shard.ask(Ask::External(account)).await? else {
             return Err(other_answer().into());
         };
         let is_next = |order: &&ExternalOrder| after.as_deref().is_none_or(|after| order.venue_order.as_str() > after);
-        let mut orders: Vec<_> = view.external.iter().filter(is_next).take(size + 1).collect();
+        let mut orders: Vec<_> = external.iter().filter(is_next).take(size + 1).collect();
         let mut next_page_token = String::new();
         if orders.len() > size {
             orders.truncate(size);

@@ -28,7 +28,7 @@ pub use alerts::Alerts;
 pub use config::{Config, LimitOptions};
 pub use reconcile::Home;
 pub use sessions::{Held, Sessions, ShardOf};
-pub use shard::{AccountView, Ask, KnownOrder, OrderFilter, Reply, ShardHandle};
+pub use shard::{AccountView, Ask, Holdings, KnownOrder, OrderFilter, Reply, ShardHandle};
 pub use start::{Ground, build, build_on, reconcile, restore, start_shard};
 
 /// The service's name.

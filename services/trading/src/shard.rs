@@ -9,7 +9,7 @@ mod query;
 mod replay;
 mod room;
 
-pub use handle::{AccountView, Ask, KnownOrder, OrderFilter, Reply, ShardHandle};
+pub use handle::{AccountView, Ask, Holdings, KnownOrder, OrderFilter, Reply, ShardHandle};
 pub(crate) use handle::{Ends, Mail, Update};
 pub(crate) use replay::{Snapshotter, from_snapshot, replay};
 
@@ -20,7 +20,7 @@ use crate::error;
 use crate::metrics;
 use crate::sender::{Job, Sender};
 use crate::venue::Venue;
-use domain::Timestamp;
+use domain::{AccountId, Timestamp};
 use mesh::journal::{Journal, aside, write_snapshot};
 use mesh::time::Clock;
 use mesh::{Error, Result};
@@ -339,11 +339,19 @@ impl Shard {
         }
         let state = &self.parts.decider.state;
         let mut reply = query::answer(state, ask)?;
-        if let (Ask::Account(account), Reply::Account(view)) = (ask, &mut reply) {
-            let mut asking = self.asking.keys().filter_map(|order| state.order(*order));
-            view.is_in_doubt = asking.any(|entry| entry.order.terms().account == *account);
+        match (ask, &mut reply) {
+            (Ask::Account(account), Reply::Account(view)) => view.holdings.is_in_doubt = self.is_in_doubt(account),
+            (Ask::Holdings(account), Reply::Holdings(holdings)) => holdings.is_in_doubt = self.is_in_doubt(account),
+            _ => {}
         }
         Ok(reply)
+    }
+
+    /// Whether the venue is being asked for an order of the account.
+    fn is_in_doubt(&self, account: &AccountId) -> bool {
+        let state = &self.parts.decider.state;
+        let mut asking = self.asking.keys().filter_map(|order| state.order(*order));
+        asking.any(|entry| entry.order.terms().account == *account)
     }
 
     fn answered(&mut self, answer: Answer) -> Result<Reply> {

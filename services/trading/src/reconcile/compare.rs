@@ -87,10 +87,11 @@ pub(super) fn differences(view: &AccountView, holdings: &[Holding]) -> Vec<Diffe
         return Vec::new();
     }
     let told: BTreeMap<&Asset, Money> = holdings.iter().map(|holding| (&holding.asset, holding.total)).collect();
-    let assets: BTreeSet<&Asset> = view.balances.keys().chain(told.keys().copied()).collect();
+    let ours = &view.holdings.balances;
+    let assets: BTreeSet<&Asset> = ours.keys().chain(told.keys().copied()).collect();
     let compared = assets.into_iter().map(|asset| Difference {
         asset: asset.clone(),
-        ours: view.balances.get(asset).copied().unwrap_or_default(),
+        ours: ours.get(asset).copied().unwrap_or_default(),
         venue: told.get(asset).copied().unwrap_or_default(),
     });
     compared

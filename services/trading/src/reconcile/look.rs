@@ -15,7 +15,7 @@ use super::Home;
 use super::compare::{self, Asking, Suspicion};
 use crate::core::{Adjust, Balances, Command, External, ListedOrder, Market, News, Report};
 use crate::error::other_answer;
-use crate::shard::{AccountView, Ask, KnownOrder, Reply};
+use crate::shard::{AccountView, Ask, Holdings, KnownOrder, Reply};
 use crate::venue::{Holding, OpenOrder, Pace, Venue, VenueError, VenueOrder};
 use domain::{AccountId, Asset, Symbol};
 use mesh::Result;
@@ -54,7 +54,7 @@ impl Look<'_> {
         // What we knew before the venue answered: an order placed meanwhile is in its list and not in ours.
         let view = self.view().await?;
         let holdings = self.venue.balances(self.account, self.pace).await?;
-        let settled = self.view().await?;
+        let settled = self.settled().await?;
         let listing = self.listing(&view, &holdings).await?;
         if !view.opened {
             self.open(&holdings).await?;
@@ -64,7 +64,7 @@ impl Look<'_> {
             return Ok(false);
         }
         // A fill was applied meanwhile, or is being asked for: whether the venue's answer has it cannot be told.
-        let is_sure = settled.balances == view.balances && !view.is_in_doubt && !settled.is_in_doubt;
+        let is_sure = settled == view.holdings && !settled.is_in_doubt;
         if is_sure {
             self.compare_holdings(&view, &holdings, suspicion).await?;
         }
@@ -74,6 +74,13 @@ impl Look<'_> {
     async fn view(&self) -> Result<AccountView, VenueError> {
         match self.home.shard.ask(Ask::Account(self.account.clone())).await {
             Ok(Reply::Account(view)) => Ok(*view),
+            other => Err(unanswered(other)),
+        }
+    }
+
+    async fn settled(&self) -> Result<Holdings, VenueError> {
+        match self.home.shard.ask(Ask::Holdings(self.account.clone())).await {
+            Ok(Reply::Holdings(holdings)) => Ok(holdings),
             other => Err(unanswered(other)),
         }
     }

@@ -34,8 +34,12 @@ pub enum Ask {
     Orders(OrderFilter),
     /// The halts in force.
     Halts,
-    /// An account as reconciliation needs it.
+    /// An account as reconciliation needs it, with all its open orders.
     Account(AccountId),
+    /// What an account holds.
+    Holdings(AccountId),
+    /// The open orders of an account that are somebody else's.
+    External(AccountId),
     /// How many live orders an account has.
     LiveOrders(AccountId),
     /// How many orders are at the venue of which it is not known what became of the last request; the venue is asked for each.
@@ -64,13 +68,20 @@ pub struct AccountView {
     /// Whether the venue's balances have been taken over.
     pub opened: bool,
     /// What it holds.
-    pub balances: BTreeMap<Asset, Money>,
+    pub holdings: Holdings,
     /// Its live orders.
     pub live: Vec<KnownOrder>,
     /// Its newest orders that are over, newest first.
     pub closed: Vec<KnownOrder>,
     /// Orders of somebody else at the venue.
     pub external: Vec<ExternalOrder>,
+}
+
+/// What an account holds, as we know it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Holdings {
+    /// By asset.
+    pub balances: BTreeMap<Asset, Money>,
     /// Whether the venue is being asked for an order of it: a fill may be in its sums and not in ours.
     pub is_in_doubt: bool,
 }
@@ -142,6 +153,10 @@ pub enum Reply {
     Each(Vec<Result<Reply>>),
     /// An account.
     Account(Box<AccountView>),
+    /// What an account holds.
+    Holdings(Holdings),
+    /// Orders of somebody else.
+    External(Vec<ExternalOrder>),
     /// A number of orders.
     Count(usize),
     /// Sessions.

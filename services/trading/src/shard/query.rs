@@ -1,6 +1,6 @@
 //! What a shard answers from its durable state.
 
-use super::handle::{AccountView, Ask, KnownOrder, OrderFilter, Reply};
+use super::handle::{AccountView, Ask, Holdings, KnownOrder, OrderFilter, Reply};
 use crate::codec;
 use crate::core::{Entry, State, order_not_found, parse_order_id};
 use crate::error;
@@ -31,6 +31,11 @@ pub(super) fn answer(state: &State, ask: &Ask) -> Result<Reply> {
         Ask::Orders(filter) => Ok(Reply::Orders(page(state, filter))),
         Ask::Halts => Ok(Reply::Halts(state.halts().map(codec::halt_to_pb).collect())),
         Ask::Account(account) => Ok(Reply::Account(Box::new(view(state, account)))),
+        Ask::Holdings(account) => Ok(Reply::Holdings(holdings(state, account))),
+        Ask::External(account) => {
+            let external = state.account(account).map(|account| account.external.values());
+            Ok(Reply::External(external.into_iter().flatten().cloned().collect()))
+        }
         Ask::LiveOrders(account) => {
             let account = state.account(account);
             Ok(Reply::Count(account.map_or(0, |account| account.live.len())))
@@ -54,8 +59,8 @@ pub(super) fn unsure(state: &State) -> impl Iterator<Item = &Entry> {
     })
 }
 
-fn view(state: &State, account: &AccountId) -> AccountView {
-    let Some(account) = state.account(account) else {
+fn view(state: &State, id: &AccountId) -> AccountView {
+    let Some(account) = state.account(id) else {
         return AccountView::default();
     };
     // What is held here is not the venue's to know.
@@ -70,10 +75,18 @@ fn view(state: &State, account: &AccountId) -> AccountView {
         .filter_map(|order| state.order(*order));
     AccountView {
         opened: account.opened,
-        balances: account.balances.clone(),
+        holdings: holdings(state, id),
         live: at_venue.map(KnownOrder::from).collect(),
         closed: closed.map(KnownOrder::from).collect(),
         external: account.external.values().cloned().collect(),
+    }
+}
+
+/// Whether they are in doubt is the shard's to know.
+fn holdings(state: &State, account: &AccountId) -> Holdings {
+    let balances = state.account(account).map(|account| account.balances.clone());
+    Holdings {
+        balances: balances.unwrap_or_default(),
         is_in_doubt: false,
     }
 }

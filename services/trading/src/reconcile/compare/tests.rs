@@ -4,7 +4,7 @@ use super::{Asking, Suspicion, asking, differences, is_in_step, is_whole, suspec
 use crate::core::{
     Accepted, Changed, Difference, Event, ExternalOrder, Intent, Kept, ListedTerms, State, VenueState, VenueStatus,
 };
-use crate::shard::{AccountView, KnownOrder};
+use crate::shard::{AccountView, Holdings, KnownOrder};
 use crate::venue::{Holding, OpenOrder, VenueOrder};
 use domain::{
     AccountId, Asset, ClientOrderId, Conditions, Money, OrderId, OrderStatus, OrderTerms, OrderType, Quantity, Side,
@@ -117,7 +117,10 @@ fn holding(name: &str, total: &str, locked: &str) -> Holding {
 fn view(balances: &[(&str, &str)]) -> AccountView {
     AccountView {
         opened: true,
-        balances: balances.iter().map(|(name, sum)| (asset(name), money(sum))).collect(),
+        holdings: Holdings {
+            balances: balances.iter().map(|(name, sum)| (asset(name), money(sum))).collect(),
+            is_in_doubt: false,
+        },
         ..AccountView::default()
     }
 }
