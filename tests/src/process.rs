@@ -92,6 +92,11 @@ impl Platform {
         format!("http://{}", self.addresses["gateway-http"])
     }
 
+    /// A service's page of metrics.
+    pub fn metrics(&self, service: &str) -> String {
+        format!("http://{}/metrics", self.addresses[service])
+    }
+
     /// The URL of the exchange's Binance surface.
     pub fn exchange(&self) -> String {
         format!("http://{}", self.addresses["exchange-http"])

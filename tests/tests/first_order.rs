@@ -46,6 +46,21 @@ async fn an_order_is_filled_and_survives_a_restart() {
         .get_until(&path, |body| body["order"]["status"] == "ORDER_STATUS_FILLED")
         .await;
     assert_eq!(filled["order"]["filledQuantity"], "0.01");
+    let metrics = reqwest::get(platform.metrics("trading"))
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    let ways: Vec<&str> = metrics
+        .lines()
+        .filter(|line| line.starts_with("trading_order_entry_requests_total"))
+        .collect();
+    assert_eq!(
+        ways,
+        ["trading_order_entry_requests_total{over=\"websocket\"} 1"],
+        "one request, and not over REST"
+    );
     let repeated = admin.post("/v1/accounts/paper-1/orders", &order).await;
     assert_eq!(
         repeated.body["order"]["orderId"], filled["order"]["orderId"],

@@ -17,10 +17,11 @@ pub(crate) const HEADER: [&str; 7] = [
 ];
 
 /// Counts shown at the end.
-const COUNTED: [&str; 5] = [
+const COUNTED: [&str; 6] = [
     "trading_intent_backlog",
     "trading_journal_batches_total",
     "trading_journal_records_total",
+    "trading_order_entry_requests_total",
     "trading_unknown_outcomes_total",
     "trading_refusals_total",
 ];
